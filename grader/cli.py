@@ -1,0 +1,226 @@
+"""The command line. A thin layer: it reads options, calls the library and turns what goes wrong into one line."""
+
+from __future__ import annotations
+
+import functools
+import os
+import secrets
+import signal
+import sys
+from collections.abc import Callable
+from enum import Enum
+from pathlib import Path
+from typing import Annotated, Any, NoReturn, TypeVar, cast
+
+import typer
+
+from grader.course import ROOT, load_course
+from grader.errors import GraderError
+
+BELOW, COULD_NOT = 1, 2
+
+Command = TypeVar("Command", bound=Callable[..., None])
+
+
+def one_line_errors(command: Command) -> Command:
+    """Let what can foreseeably go wrong end a command with one line on standard error and status 2."""
+
+    @functools.wraps(command)
+    def guarded(*arguments: Any, **options: Any) -> None:
+        try:
+            command(*arguments, **options)
+            sys.stdout.flush()
+        except GraderError as error:
+            _fail(str(error))
+        except KeyboardInterrupt:
+            _fail("stopped before the end; there is no result")
+        except BrokenPipeError:
+            # Whoever read our output has seen enough; Python must not try to flush it again.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise SystemExit(COULD_NOT) from None
+        except OSError as error:
+            _fail(f"{error.filename or 'writing the output'}: {error.strerror or error}")
+
+    return cast(Command, guarded)
+
+
+def _fail(message: str) -> NoReturn:
+    typer.secho(f"grader: {message}", fg="red", err=True)
+    raise SystemExit(COULD_NOT)
+
+
+app = typer.Typer(
+    help="Grades PyTorch exercises: runs hidden tests against a submission that it never trusts.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+build = typer.Typer(help="Make what is generated from solutions/.", no_args_is_help=True)
+app.add_typer(build, name="build")
+
+
+class IsolationChoice(str, Enum):
+    """Values of --isolation."""
+
+    auto = "auto"
+    sandbox = "sandbox"
+    process = "process"
+
+
+class GpuChoice(str, Enum):
+    """Values of --gpu."""
+
+    auto = "auto"
+    require = "require"
+    off = "off"
+
+
+ExerciseOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "-e", "--exercise", metavar="ID", help="Only this exercise: an id, the end of one, or a glob. Repeatable."
+    ),
+]
+TopicOption = Annotated[
+    list[str] | None, typer.Option("-t", "--topic", metavar="NAME", help="Only this topic. Repeatable.")
+]
+SeedOption = Annotated[
+    int | None, typer.Option("--seed", help="Seed of the random inputs; the report names the one used.")
+]
+IsolationOption = Annotated[
+    IsolationChoice,
+    typer.Option("--isolation", help="How the submission is kept apart; auto takes the strongest there is."),
+]
+GpuOption = Annotated[
+    GpuChoice,
+    typer.Option("--gpu", help="auto: GPU tests run where there is CUDA; require: fail without it; off: never."),
+]
+
+
+@app.command()
+@one_line_errors
+def grade(
+    submission: Annotated[
+        str, typer.Argument(help="A folder like exercises/, one lesson's .py, or one notebook.")
+    ] = "exercises",
+    exercise: ExerciseOption = None,
+    topic: TopicOption = None,
+    seed: SeedOption = None,
+    fail_under: Annotated[
+        float | None, typer.Option("--fail-under", metavar="PERCENT", help="Exit with status 1 below this score.")
+    ] = None,
+    isolation: IsolationOption = IsolationChoice.auto,
+    gpu: GpuOption = GpuChoice.auto,
+    json_file: Annotated[
+        str | None, typer.Option("--json", metavar="FILE", help="Write the result as JSON; - is standard output.")
+    ] = None,
+    junit: Annotated[str | None, typer.Option("--junit", metavar="FILE", help="Write the result as JUnit XML.")] = None,
+    markdown: Annotated[
+        str | None, typer.Option("--markdown", metavar="FILE", help="Write the result as Markdown.")
+    ] = None,
+) -> None:
+    """Grade a submission and show what to do next.
+
+    Exit status: 0 graded, 1 graded but below --fail-under, 2 could not grade.
+    """
+    outputs = {"json": json_file, "junit": junit, "markdown": markdown}
+    if list(outputs.values()).count("-") > 1:
+        _fail("only one report can go to standard output")
+    from grader.grading import grade_submission
+
+    course = load_course()
+    chosen = course.select(exercise or (), topic or ())
+    quiet = "-" in outputs.values()
+    result = grade_submission(
+        Path(submission),
+        course,
+        chosen,
+        seed=secrets.randbelow(2**31) if seed is None else seed,
+        isolation=isolation.value,
+        gpu=gpu.value,
+        progress=not quiet,
+    )
+    from grader.reports import terminal, write_report
+
+    for kind, target in outputs.items():
+        if target:
+            write_report(kind, target, result)
+    if not quiet:
+        terminal.show(result, course)
+    if fail_under is not None and result.percent < fail_under:
+        raise SystemExit(BELOW)
+
+
+@app.command("list")
+@one_line_errors
+def list_exercises(topic: TopicOption = None) -> None:
+    """List all exercises: id, level, points, minutes."""
+    from grader.reports import terminal
+
+    course = load_course()
+    terminal.show_exercises(course.select((), topic or ()), course)
+
+
+@app.command()
+@one_line_errors
+def check(
+    exercise: ExerciseOption = None,
+    topic: TopicOption = None,
+    seed: SeedOption = 1,
+    isolation: IsolationOption = IsolationChoice.auto,
+    verbose: Annotated[
+        bool, typer.Option("-v", "--verbose", help="Name the tests that caught each wrong answer.")
+    ] = False,
+) -> None:
+    """For authors: are the tests good, and does everything fit together?
+
+    Every stub scores 0, the solution everything, every known wrong answer fails, every right alternative passes,
+    generated files are up to date, docstring examples run. Exit status 1 if there is a finding.
+    """
+    from grader.check import check_course
+    from grader.progress import progress_bar
+    from grader.reports import terminal
+
+    course = load_course()
+    chosen = course.select(exercise or (), topic or ())
+    with progress_bar(sys.stderr.isatty()) as progress:
+        report = check_course(course, chosen, seed=seed or 0, isolation=isolation.value, progress=progress)
+    terminal.show_check(report, verbose)
+    if report.findings:
+        raise SystemExit(BELOW)
+
+
+@build.command("exercises")
+@one_line_errors
+def build_exercises(
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace files that were edited too, after copying them to .grader/backup/.")
+    ] = False,
+) -> None:
+    """Make exercises/ (stubs) and exercises/catalogue.json from solutions/. Never overwrites what a learner wrote."""
+    from grader.build import write_exercises
+
+    for line in write_exercises(load_course(), ROOT, force=force):
+        typer.echo(line)
+
+
+@app.command()
+@one_line_errors
+def bench(
+    submissions: Annotated[int, typer.Option("--submissions", help="How many submissions to grade.")] = 12,
+    nbgrader: Annotated[
+        bool, typer.Option("--nbgrader/--no-nbgrader", help="Compare with nbgrader autograde too.")
+    ] = True,
+) -> None:
+    """Measure how long people wait, next to what they would use instead, in one run."""
+    from grader.bench import run_bench
+
+    run_bench(submissions, nbgrader)
+
+
+def main() -> None:
+    """Run the command line."""
+    # So that what must be ended and removed is, and nothing is left behind.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    app()

@@ -1,0 +1,31 @@
+"""What can keep the grader from grading. Each text is one line: what, where, and what to do."""
+
+from __future__ import annotations
+
+
+class GraderError(Exception):
+    """Grading is not possible; the command line shows the text and exits with status 2."""
+
+
+class CourseError(GraderError):
+    """The course's own files are wrong; the text says where and what."""
+
+
+class UnknownExercise(GraderError):
+    """A name fits no exercise, or more than one; the text says so and suggests what was meant."""
+
+
+class UnreadableSubmission(GraderError):
+    """There is nothing here that can be graded; the text says what is wrong and what to do."""
+
+
+class NoIsolation(GraderError):
+    """The isolation that was asked for is not to be had here; the text says why and what to do."""
+
+
+class NoGpu(GraderError):
+    """A GPU was required, and there is none."""
+
+
+class GraderFailed(GraderError):
+    """The grader's own helper process ended: not the submission's doing, nor its score."""

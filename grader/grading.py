@@ -1,0 +1,101 @@
+"""From a path to a result: reads the submission, starts the isolation, judges, shows progress."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from grader.course import Course, Exercise
+from grader.isolation import Isolation, start_isolation
+from grader.progress import progress_bar
+from grader.submission import read_submission
+
+if TYPE_CHECKING:
+    from grader.result import Result
+    from grader.workers import WorkerPool
+
+# What lessons may have imported ahead of time; anything else a submission imports for itself.
+PRELOADABLE = frozenset(["numpy", "jaxtyping", "torchvision", "PIL", "pandas"])
+
+
+def grade_submission(
+    path: Path,
+    course: Course,
+    exercises: Sequence[Exercise],
+    *,
+    seed: int,
+    isolation: str = "auto",
+    gpu: str = "auto",
+    progress: bool = False,
+) -> Result:
+    """Grade one submission from a cold start.
+
+    Args:
+        path: a folder, a .py file or a notebook; see grader.submission.
+        isolation: "auto", "sandbox" or "process"; see grader.isolation.
+        gpu: "auto", "require" or "off"; see grader.judge.
+        progress: show a progress bar on standard error, if that is a terminal.
+
+    Raises:
+        GraderError: it cannot be graded; the text says why and what to do.
+    """
+    submission = read_submission(path, course)
+    with isolated(exercises, course, isolation, gpu) as level, progress_bar(progress and sys.stderr.isatty()) as show:
+        show("starting: importing torch", 0, len(exercises))
+        # Torch takes seconds to import; the zygote is doing the same beside us.
+        from grader.judge import judge
+        from grader.workers import WorkerPool
+
+        places = {exercise.id: place for place, exercise in enumerate(exercises)}
+        pool = WorkerPool(level)
+        try:
+            return judge(
+                submission,
+                exercises,
+                pool,
+                seed=seed,
+                gpu=gpu,
+                on_exercise=lambda exercise: show(exercise.id, places[exercise.id], len(exercises)),
+            )
+        finally:
+            pool.close()
+
+
+@contextmanager
+def isolated(exercises: Sequence[Exercise], course: Course, wanted: str, gpu: str) -> Iterator[Isolation]:
+    """The isolation that is to be had, ended at the end; see grader.isolation.start_isolation."""
+    with_gpu = gpu != "off" and Path("/dev/nvidia0").exists()
+    level = start_isolation(wanted, with_gpu, imported_modules(exercises, course))
+    try:
+        yield level
+    finally:
+        level.close()
+
+
+@contextmanager
+def worker_pool(
+    exercises: Sequence[Exercise], course: Course, wanted: str = "auto", gpu: str = "auto"
+) -> Iterator[WorkerPool]:
+    """A pool of workers for these exercises, kept warm for many submissions."""
+    with isolated(exercises, course, wanted, gpu) as level:
+        from grader.workers import WorkerPool
+
+        pool = WorkerPool(level)
+        try:
+            yield pool
+        finally:
+            pool.close()
+
+
+def imported_modules(exercises: Sequence[Exercise], course: Course) -> tuple[str, ...]:
+    """The modules that the lessons of these exercises import at their top, of those worth importing ahead."""
+    found: dict[str, None] = {}
+    for lesson_id in dict.fromkeys(exercise.lesson_id for exercise in exercises):
+        for name in re.findall(r"^(?:import|from) ([\w.]+)", course.lesson(lesson_id).text, re.MULTILINE):
+            if name.split(".")[0] in PRELOADABLE:
+                found[name] = None
+    return tuple(found)

@@ -1,0 +1,221 @@
+"""Judges one submission: runs the hidden suites in this process, their probes in the submission's, and scores."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+import torch
+
+from grader import plugin
+from grader.course import ROOT, Exercise, in_words, suite_path
+from grader.errors import CourseError, GraderFailed, NoGpu
+from grader.observing import InProcessObserver, Unanswered
+from grader.result import ExerciseResult, Result, score_exercise
+from grader.submission import Submission
+from grader.workers import WorkerObserver, WorkerPool
+
+# Parts of pytest that a verdict does not need; the second collects all garbage twice a run, which takes 0.3 s.
+_UNUSED_PLUGINS = [
+    "cacheprovider",
+    "unraisableexception",
+    "threadexception",
+    "logging",
+    "doctest",
+    "junitxml",
+    "pastebin",
+    "stepwise",
+    "setuponly",
+    "setupplan",
+    "debugging",
+    "faulthandler",
+    "warnings",
+    "recwarn",
+    "legacypath",
+    "subtests",
+]
+
+EXERCISE_SECONDS = 10.0
+TEST_SECONDS = 120
+
+
+@dataclass
+class _Outcome:
+    exercise: Exercise
+    name: str
+    weight: float
+    # The closed world: until a test says otherwise, it did not pass.
+    status: str = "error"
+    message: str | None = "this test did not run to its end"
+    line: int | None = None
+    seconds: float = 0.0
+
+
+@dataclass
+class _Session:
+    """The pytest plugin of one run: fixes the set of tests, then notes what becomes of each."""
+
+    observer: WorkerObserver | InProcessObserver
+    wanted: frozenset[str]
+    no_gpu: str | None
+    on_exercise: Callable[[Exercise], None] | None = None
+    outcomes: dict[str, _Outcome] = field(default_factory=dict)
+    failure: BaseException | None = None
+    _announced: str = ""
+
+    def pytest_configure(self, config: pytest.Config) -> None:
+        config.stash[plugin.OBSERVER] = self.observer
+        config.stash[plugin.NO_GPU] = self.no_gpu
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
+        items[:] = [
+            item for item in items if plugin.EXERCISE in item.stash and item.stash[plugin.EXERCISE].id in self.wanted
+        ]
+        for item in items:
+            marker = item.get_closest_marker("weight")
+            weight = float(marker.args[0]) if marker else 1.0
+            self.outcomes[item.nodeid] = _Outcome(item.stash[plugin.EXERCISE], in_words(item.name), weight)
+
+    def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        # pytest's own interruptions, as after an error in collection, derive from KeyboardInterrupt.
+        if excinfo.type is KeyboardInterrupt:
+            self.failure = excinfo.value
+
+    def pytest_runtest_logstart(self, nodeid: str) -> None:
+        exercise = self.outcomes[nodeid].exercise
+        if self.on_exercise and exercise.id != self._announced:
+            self._announced = exercise.id
+            self.on_exercise(exercise)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+        report = yield
+        outcome = self.outcomes[item.nodeid]
+        outcome.seconds += call.duration
+        if plugin.NOT_ASSESSED in item.stash:
+            outcome.status, outcome.message = "not_assessed", item.stash[plugin.NOT_ASSESSED]
+        elif call.excinfo is not None:
+            if isinstance(call.excinfo.value, GraderFailed):
+                self.failure = call.excinfo.value
+                item.session.shouldstop = "the grader's own process ended"
+            outcome.status, outcome.message, outcome.line = _explain(call.excinfo.value, outcome.exercise)
+        elif call.when == "call":
+            outcome.status, outcome.message = "passed", None
+        return report
+
+
+def _explain(error: BaseException, exercise: Exercise) -> tuple[str, str, int | None]:
+    """Status, one sentence and the learner's line for what stopped a test."""
+    if isinstance(error, Unanswered):
+        return error.status, str(error), error.line
+    text = str(error).strip()
+    if isinstance(error, AssertionError) and text:
+        return "failed", " ".join(text.split()), None
+    return (
+        "failed",
+        f"`{exercise.name}` gave something the test cannot work with ({type(error).__name__}: {text[:200]})",
+        None,
+    )
+
+
+def judge(
+    submission: Submission,
+    exercises: Sequence[Exercise],
+    pool: WorkerPool | None,
+    *,
+    seed: int,
+    seconds: float = EXERCISE_SECONDS,
+    gpu: str = "auto",
+    on_exercise: Callable[[Exercise], None] | None = None,
+) -> Result:
+    """Run the hidden suites of `exercises` on a submission.
+
+    Args:
+        pool: where the submission's processes come from; None runs it in this process (no isolation at all).
+        seed: of the random inputs; the same seed gives the same inputs.
+        seconds: how long an exercise may keep the judge waiting in all.
+        gpu: "off" leaves gpu tests out even where there is a GPU.
+        on_exercise: called before each exercise's first test.
+
+    Raises:
+        GraderFailed: the grader's own processes are gone; nothing is to be concluded about the submission.
+        CourseError: a suite cannot be collected.
+        NoGpu: `gpu` is "require" and there is none.
+        KeyboardInterrupt: someone pressed Ctrl-C.
+    """
+    observer = WorkerObserver(pool, submission.lessons, seconds) if pool else InProcessObserver(submission.lessons)
+    if gpu == "require" and (reason := plugin.no_gpu()):
+        raise NoGpu(f"--gpu require: {reason}. Run it where there is one, or leave the option out")
+    no_gpu = "GPU tests are switched off (--gpu off)" if gpu == "off" else plugin.no_gpu()
+    session = _Session(observer, frozenset(e.id for e in exercises), no_gpu, on_exercise)
+    try:
+        run_pytest(list(dict.fromkeys(exercise.lesson_id for exercise in exercises)), session, seed)
+    finally:
+        observer.close()
+    if session.failure:
+        raise session.failure
+    return Result(
+        submission=submission.name,
+        isolation=pool.isolation.level if pool else "none",
+        isolation_note=pool.isolation.why if pool else None,
+        seed=seed,
+        torch=torch.__version__,
+        gpu=None if no_gpu else torch.cuda.get_device_name(),
+        remarks=submission.remarks,
+        exercises=tuple(_score(exercise, session, observer) for exercise in exercises),
+    )
+
+
+def _score(exercise: Exercise, session: _Session, observer: WorkerObserver | InProcessObserver) -> ExerciseResult:
+    mine = [outcome for outcome in session.outcomes.values() if outcome.exercise.id == exercise.id]
+    return score_exercise(
+        exercise.id,
+        exercise.title,
+        exercise.points,
+        [(o.name, o.status, o.weight, o.message, o.line) for o in mine],
+        sum(outcome.seconds for outcome in mine),
+        observer.printed.get(exercise.id, "") if isinstance(observer, WorkerObserver) else "",
+    )
+
+
+def run_pytest(lesson_ids: list[str], session: Any, seed: int) -> None:
+    """One pytest session over the suites of some lessons, silent, with this module's own settings alone.
+
+    Raises:
+        CourseError: pytest could not collect or run them.
+    """
+    arguments = [str(suite_path(lesson_id)) for lesson_id in lesson_ids]
+    arguments += ["-c", str(ROOT / "pyproject.toml"), "--rootdir", str(ROOT), "-o", "addopts=", "-p", "grader.plugin"]
+    arguments += ["-p", "pytest_timeout", "-o", f"timeout={TEST_SECONDS}", "--seed", str(seed)]
+    arguments += ["-q", "--tb=no", "--assert=plain", "--capture=no"]
+    arguments += [word for name in _UNUSED_PLUGINS for word in ("-p", f"no:{name}")]
+    output = io.StringIO()
+    with _own_settings(), contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
+        status = pytest.main(arguments, plugins=[session])
+    fine = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED)
+    if status not in fine and session.failure is None:
+        raise CourseError(f"the hidden suites cannot run:\n{output.getvalue().strip()[-2000:]}")
+
+
+@contextlib.contextmanager
+def _own_settings() -> Iterator[None]:
+    """Keep the user's environment from changing what pytest does."""
+    kept = {name: os.environ.pop(name, None) for name in ("PYTEST_ADDOPTS", "PYTEST_PLUGINS")}
+    before = os.environ.get("PYTEST_DISABLE_PLUGIN_AUTOLOAD")
+    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+    try:
+        with warnings.catch_warnings():
+            yield
+    finally:
+        for name, value in {**kept, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": before}.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value

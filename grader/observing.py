@@ -1,0 +1,134 @@
+"""From a probe to what was seen: the `observe` fixture's work, and the words for what may go wrong on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any, Protocol
+
+from grader.course import Exercise
+from grader.submission import LessonSource
+from grader.worker import codec, inputs
+from grader.worker.answering import answer
+from grader.worker.lesson import Names, load_lesson
+
+Probe = Callable[[Any], Any]
+
+
+class Unanswered(Exception):
+    """A probe brought no data back. `status` is the test's outcome; the text is a sentence for the learner."""
+
+    def __init__(self, status: str, sentence: str, line: int | None = None) -> None:
+        super().__init__(sentence)
+        self.status = status
+        self.line = line
+
+
+class Observer(Protocol):
+    """Something that can run probes beside a submission."""
+
+    def observe(self, exercise: Exercise, probe: Probe, gpu: bool = False) -> Any:
+        """Run `probe` (with the GPU at hand, if `gpu`) and return the data it brought back.
+
+        Raises:
+            Unanswered: it brought none.
+        """
+
+    def close(self) -> None: ...
+
+
+class InProcessObserver:
+    """Runs probes in this very process: for debugging one's own code, never for judging a stranger's."""
+
+    def __init__(self, lessons: dict[str, LessonSource]) -> None:
+        self.lessons = lessons
+        self.loaded: dict[str, Names] = {}
+
+    def observe(self, exercise: Exercise, probe: Probe, gpu: bool = False) -> Any:
+        """See Observer."""
+        lesson = readable_lesson(self.lessons, exercise)
+        # A copy of the inputs, as another process would have.
+        copy = inputs.unpack(inputs.pack(probe))
+
+        def call() -> Any:
+            if lesson.lesson_id not in self.loaded:
+                name = exercise.lesson
+                self.loaded[lesson.lesson_id] = load_lesson(name, lesson.filename, list(lesson.segments))
+            return copy(self.loaded[lesson.lesson_id])
+
+        return interpret(codec.decode(answer(call, lesson.filename)), exercise, lesson)
+
+    def close(self) -> None:
+        self.loaded.clear()
+
+
+def readable_lesson(lessons: dict[str, LessonSource], exercise: Exercise) -> LessonSource:
+    """The lesson that holds an exercise.
+
+    Raises:
+        Unanswered: the submission has no such lesson, or its file cannot be read.
+    """
+    lesson = lessons.get(exercise.lesson_id)
+    if lesson is None:
+        raise Unanswered("not_attempted", f"the submission has no {exercise.lesson_id}.py")
+    if lesson.problem:
+        raise Unanswered("error", lesson.problem)
+    return lesson
+
+
+def interpret(reply: Any, exercise: Exercise, lesson: LessonSource) -> Any:
+    """What an answer means.
+
+    Args:
+        reply: what `answer` wrote, decoded. It comes from the submission's side: nothing in it is believed
+            beyond being data.
+
+    Returns: the value that the probe returned; a dict with names for keys as a namespace.
+    Raises:
+        Unanswered: the probe raised, or returned something that is not data, or the reply is not of this form.
+    """
+    try:
+        outcome = reply["outcome"]
+        if outcome == "returned":
+            return _namespace(reply["value"])
+        if outcome == "refused":
+            sentence = (
+                f"`{exercise.name}` handed back {_text(reply['reason'])}, which is not data the tests can look at"
+            )
+            raise Unanswered("failed", sentence)
+        line = int(reply["frames"][-1][0]) if reply["frames"] else None
+        if reply["stub"]:
+            raise Unanswered("not_attempted", f"`{exercise.name}` is not written yet", line)
+        if reply["missing"] is not None:
+            raise Unanswered(
+                "error", f"`{_text(reply['missing'])}` is not in {lesson.filename}: was it renamed or deleted?"
+            )
+        raise Unanswered("error", describe_raised(reply["error"], line, lesson), line)
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError):
+        raise Unanswered("crashed", "the submission sent something that is not an answer") from None
+
+
+def describe_raised(error: dict[str, Any], line: int | None, lesson: LessonSource) -> str:
+    """One sentence for an exception out of the learner's code."""
+    kind, message = _text(error["type"]), _text(error["message"])
+    place = f" ({lesson.filename}, {lesson.place(line)})" if line else ""
+    if kind == "SyntaxError" or "SyntaxError" in error["bases"]:
+        return f"Python cannot read the file: {message.split(' (')[0]}{place}"
+    if kind == "SystemExit":
+        return f"the code called exit: a function should return instead{place}"
+    if "can't allocate memory" in message or "MemoryError" in error["bases"]:
+        return f"the code asked for more memory than it may have{place}"
+    return f"it raised {kind}: {message}{place}" if message else f"it raised {kind}{place}"
+
+
+def _text(value: Any, limit: int = 300) -> str:
+    if not isinstance(value, str):
+        raise TypeError
+    line = " ".join("".join(c if c.isprintable() or c.isspace() else "?" for c in value[: 4 * limit]).split())
+    return line if len(line) <= limit else line[: limit - 3] + "..."
+
+
+def _namespace(value: Any) -> Any:
+    if type(value) is dict and value and all(type(key) is str and key.isidentifier() for key in value):
+        return SimpleNamespace(**value)
+    return value

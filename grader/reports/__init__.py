@@ -1,0 +1,50 @@
+"""Forms in which a result is shown or handed on: terminal, JSON, JUnit XML, Markdown."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+from grader.errors import GraderError
+from grader.reports.junit import to_junit
+from grader.reports.markdown import to_markdown
+from grader.result import Result, to_json
+
+
+def render(kind: str, result: Result) -> str:
+    """The result as text of this kind: "json", "junit" or "markdown"."""
+    if kind == "json":
+        return json.dumps(to_json(result), indent=2) + "\n"
+    return to_junit(result) if kind == "junit" else to_markdown(result)
+
+
+def write_report(kind: str, target: str, result: Result) -> None:
+    """Write a report to a file, whole or not at all, or to standard output for "-".
+
+    Raises:
+        GraderError: the file cannot be written.
+    """
+    text = render(kind, result)
+    if target == "-":
+        sys.stdout.write(text)
+        return
+    path = Path(target)
+    if path.exists() and not path.is_file():
+        # A pipe or a device: nothing to replace.
+        path.write_text(text, encoding="utf-8")
+        return
+    try:
+        handle, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with open(handle, "w", encoding="utf-8") as file:
+                file.write(text)
+            os.chmod(draft, 0o644)
+            os.replace(draft, path)
+        except BaseException:
+            os.unlink(draft)
+            raise
+    except OSError as error:
+        raise GraderError(f"the report {target} cannot be written: {error.strerror}") from None

@@ -1,0 +1,185 @@
+"""What a person sees in a terminal: 80 columns are enough, colour is never needed to understand."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from rich.cells import set_cell_size
+from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from grader.course import Course, Exercise
+from grader.reports.wording import STATUS, number, plain, sentence
+
+if TYPE_CHECKING:
+    from grader.check import CheckReport
+    from grader.result import ExerciseResult, Result
+
+# Colours of the basic eight, which every terminal theme keeps readable on its own background.
+STYLE = {"passed": "green", "not_attempted": "dim", "not_assessed": "dim"}
+# Together 79: one short of 80, so that no terminal wraps.
+NAME_CELLS, OUTCOME_CELLS, POINT_CELLS, BAR_CELLS = 34, 17, 14, 12
+MOST_MESSAGES = 8
+
+
+def console() -> Console:
+    """Standard output; plain text where it is no terminal, 80 to 100 columns wide."""
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that cannot show a character shows a question mark instead of ending the program.
+        getattr(stream, "reconfigure", lambda **_: None)(errors="replace")
+    screen = Console(highlight=False, soft_wrap=False)
+    screen.width = max(60, min(screen.width, 100))
+    return screen
+
+
+def show(result: Result, course: Course) -> None:
+    """The whole report: table, what went wrong, what was not assessed, score, what to do next."""
+    screen = console()
+    signs = _signs(screen)
+    _show_table(screen, result, course, signs)
+    _show_troubles(screen, result)
+    _show_notes(screen, result)
+    bar = _bar(result.percent, signs)
+    score = f"{number(result.points)} of {number(result.max_points)} points ({number(result.percent)} %)"
+    screen.print(Text.assemble("\n", ("Score  ", "bold"), bar, "  ", (score, "bold")))
+    screen.print(Text(f"Isolation {result.isolation}, seed {result.seed}, torch {result.torch}", style="dim"))
+    _show_next(screen, result, course)
+
+
+def _signs(screen: Console) -> dict[str, str]:
+    fancy = (screen.encoding or "").lower().startswith("utf")
+    passed, wrong, full, empty = ("✓", "✗", "━", "·") if fancy else ("+", "x", "#", ".")
+    marks = dict.fromkeys(STATUS, wrong) | {"passed": passed, "not_attempted": " ", "not_assessed": "-"}
+    return marks | {"full": full, "empty": empty}
+
+
+def _bar(percent: float, signs: dict[str, str]) -> Text:
+    # Only a full score fills the bar, and only none leaves it empty.
+    cells = round(percent / 100 * BAR_CELLS)
+    cells = min(max(cells, 1), BAR_CELLS - 1) if 0 < percent < 100 else cells
+    return Text.assemble((signs["full"] * cells, "green"), (signs["empty"] * (BAR_CELLS - cells), "dim"))
+
+
+def _show_table(screen: Console, result: Result, course: Course, signs: dict[str, str]) -> None:
+    screen.print(_row("Exercise", Text("Outcome"), "Points", style="bold"))
+    for topic, in_topic in groupby(result.exercises, key=lambda e: e.topic):
+        of_topic = list(in_topic)
+        screen.print(_heading(topic, of_topic, signs, "bold"))
+        for lesson_id, in_lesson in groupby(of_topic, key=lambda e: e.lesson_id):
+            of_lesson = list(in_lesson)
+            name, title = lesson_id.split("/")[1], course.lesson(lesson_id).title
+            shown = title if title.lower().startswith(name) else f"{name}: {title}"
+            screen.print(_heading(f"  {shown}", of_lesson, signs, ""))
+            for exercise in of_lesson:
+                status = Text(f"{signs[exercise.status]} {STATUS[exercise.status]}")
+                status.stylize(STYLE.get(exercise.status, "red"))
+                name = exercise.id.rsplit("/", 1)[1]
+                screen.print(_row(f"    {name}", status, _points(exercise.points, exercise.max_points)))
+
+
+def _row(name: str, outcome: Text, points: str, style: str = "") -> Text:
+    outcome.pad_right(max(0, OUTCOME_CELLS - outcome.cell_len))
+    return Text.assemble(set_cell_size(name, NAME_CELLS), outcome, f"{points:>{POINT_CELLS}}", style=style)
+
+
+def _heading(name: str, exercises: Sequence[ExerciseResult], signs: dict[str, str], style: str) -> Text:
+    points = sum(exercise.points for exercise in exercises)
+    most = sum(exercise.max_points for exercise in exercises)
+    width = NAME_CELLS + OUTCOME_CELLS
+    if len(name) > width - 1:
+        name = name[: width - 4] + "..."
+    total = f"{_points(points, most):>{POINT_CELLS}}  "
+    return Text.assemble((set_cell_size(name, width), style), total, _bar(100 * points / most if most else 0, signs))
+
+
+def _points(points: float, most: float) -> str:
+    return f"{number(points)} / {number(most)}"
+
+
+def _show_troubles(screen: Console, result: Result) -> None:
+    troubled = [e for e in result.exercises if e.status not in ("passed", "not_attempted", "not_assessed")]
+    for exercise in troubled[:MOST_MESSAGES]:
+        test = exercise.decisive
+        if test is None:
+            continue
+        others = sum(t.status not in ("passed", "not_assessed") for t in exercise.tests) - 1
+        screen.print(Text.assemble("\n", (exercise.id, "bold red"), f"  {test.name}"))
+        screen.print(Padding(Text(sentence(exercise.misconception or test.message or "")), (0, 0, 0, 2)))
+        if others:
+            tests = "test does" if others == 1 else "tests do"
+            screen.print(Text(f"  {others} more {tests} not pass.", style="dim"))
+    if len(troubled) > MOST_MESSAGES:
+        left = len(troubled) - MOST_MESSAGES
+        screen.print(f"\n{left} more: `-e ID` shows one exercise, `--json -` all there is.", style="dim")
+
+
+def _show_notes(screen: Console, result: Result) -> None:
+    reasons: dict[str, list[ExerciseResult]] = {}
+    for exercise in result.exercises:
+        for test in exercise.tests:
+            if test.status == "not_assessed" and exercise not in reasons.setdefault(test.message or "", []):
+                reasons[test.message or ""].append(exercise)
+    for reason, exercises in reasons.items():
+        names = ", ".join(exercise.id for exercise in exercises)
+        points = number(sum(exercise.not_assessed_points for exercise in exercises))
+        screen.print(Text(f"\nNot assessed, {points} points out of the maximum: {names}. {sentence(reason)}"))
+    for remark in result.remarks:
+        screen.print(Text(f"\nLeft out: {plain(remark)}."))
+    if result.isolation_note:
+        screen.print(
+            Text(f"\nNo sandbox here: {sentence(result.isolation_note)} Grade only submissions that you trust.")
+        )
+
+
+def _show_next(screen: Console, result: Result, course: Course) -> None:
+    if not result.exercises:
+        return
+    todo = [e for e in result.exercises if e.status not in ("passed", "not_assessed")]
+    if not todo:
+        screen.print(Text("\nAll done.", style="bold green"))
+        return
+    first = next((e for e in todo if e.status != "not_attempted"), todo[0])
+    screen.print(Text.assemble("\n", ("Next   ", "bold"), f'{first.id}, "{first.title}"'))
+    screen.print(f"       open exercises/{first.lesson_id}.py, then: make grade EXERCISE={first.id.rsplit('/', 1)[1]}")
+
+
+def show_exercises(exercises: Sequence[Exercise], course: Course) -> None:
+    """A table of exercises by lesson."""
+    screen = console()
+    screen.print(f"{'Exercise':38}{'Level':10}{'Points':>7}{'Minutes':>9}", style="bold")
+    for lesson_id, in_lesson in groupby(exercises, key=lambda e: e.lesson_id):
+        screen.print(Text(f"{lesson_id}: {course.lesson(lesson_id).title}", style="bold"))
+        for exercise in in_lesson:
+            screen.print(f"  {exercise.name:36}{exercise.level:10}{number(exercise.points):>7}{exercise.minutes:>9}")
+    points, minutes = sum(e.points for e in exercises), sum(e.minutes for e in exercises)
+    screen.print(f"\n{len(exercises)} exercises, {number(points)} points, about {minutes / 60:.1f} hours")
+
+
+def show_check(report: CheckReport, verbose: bool = False) -> None:
+    """A table of what became of the known answers, then the findings."""
+    screen = console()
+    table = Table(box=None, pad_edge=False, padding=(0, 1), header_style="bold")
+    table.add_column("Exercise", no_wrap=True)
+    table.add_column("Wrong answers caught", justify="right")
+    table.add_column("Alternatives accepted", justify="right")
+    for row in report.rows:
+        wrong, right = f"{row.wrong_caught} / {row.wrong}", f"{row.right_accepted} / {row.right}"
+        good = row.wrong_caught == row.wrong and row.right_accepted == row.right
+        table.add_row(row.exercise.id, wrong, right, style=None if good else "red")
+        if verbose:
+            for label, tests in row.caught_by.items():
+                table.add_row(Text(f"    {label}: {', '.join(tests) or 'not caught'}", style="dim", overflow="fold"))
+    caught, wrong_total = sum(row.wrong_caught for row in report.rows), sum(row.wrong for row in report.rows)
+    taken, right_total = sum(row.right_accepted for row in report.rows), sum(row.right for row in report.rows)
+    table.add_row(Text("all", style="bold"), f"{caught} / {wrong_total}", f"{taken} / {right_total}")
+    screen.print(table)
+    for finding in report.findings:
+        screen.print(Text.assemble("\n", (plain(finding.place), "bold red")))
+        screen.print(Padding(Text(plain(finding.text)), (0, 0, 0, 2)))
+    count = len(report.findings)
+    screen.print(f"\n{count} finding{'s' * (count != 1)}" if count else "\nNo findings: the course is in order.")

@@ -1,0 +1,38 @@
+"""Words that all reports share, and making a stranger's text harmless."""
+
+from __future__ import annotations
+
+import os
+import re
+
+STATUS = {
+    "passed": "passed",
+    "failed": "failed",
+    "error": "raised an error",
+    "timeout": "ran too long",
+    "crashed": "crashed",
+    "not_attempted": "not attempted",
+    "not_assessed": "not assessed",
+}
+
+
+def plain(text: str) -> str:
+    """Text on one line without control characters: no escape sequences, no line that another program would obey."""
+    line = " ".join("".join(c if c.isprintable() or c.isspace() else "\N{REPLACEMENT CHARACTER}" for c in text).split())
+    if os.environ.get("GITHUB_ACTIONS"):
+        # GitHub's runner takes commands from lines of a job's output.
+        line = line.replace("::", ": :").replace("##[", "## [")
+    return line
+
+
+def sentence(text: str) -> str:
+    """`plain`, with a capital at the start and a full stop at the end."""
+    line = plain(text)
+    if re.match(r"[a-z][a-z ]", line):
+        line = line[0].upper() + line[1:]
+    return line if not line or line[-1] in ".?!" else line + "."
+
+
+def number(value: float) -> str:
+    """Points and per cents with at most two decimals: 3, 2.5, 81.25."""
+    return f"{value:.2f}".rstrip("0").rstrip(".")

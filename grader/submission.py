@@ -1,0 +1,282 @@
+"""Reads what a learner hands in: a folder like exercises/, one .py file or one notebook, without running any of it."""
+
+from __future__ import annotations
+
+import ast
+import io
+import json
+import os
+import stat
+import tokenize
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+from grader.course import Course, Lesson
+from grader.errors import UnreadableSubmission
+
+MAX_FILE_BYTES = 2 * 2**20
+MAX_NOTEBOOK_BYTES = 50 * 2**20
+MAX_NOTEBOOK_CELLS = 10_000
+
+
+class Segment(NamedTuple):
+    """A stretch of a lesson, run in turn. If one that is not `required` raises, the lesson goes on without it."""
+
+    source: str
+    first_line: int = 1
+    required: bool = True
+
+
+@dataclass(frozen=True)
+class LessonSource:
+    """A learner's text of one lesson.
+
+    `filename` is what reports call it; `problem`, if any, is the one sentence that says why it cannot be run.
+    `cells` gives, for a notebook, the line at which each taken cell begins and its number.
+    """
+
+    lesson_id: str
+    filename: str
+    segments: tuple[Segment, ...] = ()
+    problem: str | None = None
+    cells: tuple[tuple[int, int], ...] = ()
+
+    def place(self, line: int) -> str:
+        """A line of the source as the learner would find it: "line 12", or "cell 3, line 2" in a notebook."""
+        for first, cell in reversed(self.cells):
+            if line >= first:
+                return f"cell {cell}, line {line - first + 1}"
+        return f"line {line}"
+
+
+@dataclass(frozen=True)
+class Submission:
+    """What was handed in: the lessons found, and `remarks` on what was left out."""
+
+    name: str
+    lessons: dict[str, LessonSource]
+    remarks: tuple[str, ...] = field(default=())
+
+
+def read_submission(path: Path, course: Course) -> Submission:
+    """Read a submission.
+
+    Args:
+        path: a folder laid out like exercises/ (or one topic's folder of it), a .py file, or an .ipynb file.
+
+    Raises:
+        UnreadableSubmission: there is no such path, it is no kind of submission, or it holds no lesson.
+    """
+    if not os.path.lexists(path):
+        raise UnreadableSubmission(f"{path} does not exist: give a folder like exercises/, a .py file or a notebook")
+    if path.is_dir() and not path.is_symlink():
+        return _read_folder(path, course)
+    if path.suffix not in (".py", ".ipynb"):
+        raise UnreadableSubmission(f"{path} is neither a folder nor a .py file nor a .ipynb notebook")
+    return _read_single(path, course)
+
+
+def _read_folder(path: Path, course: Course) -> Submission:
+    lessons: dict[str, LessonSource] = {}
+    remarks: list[str] = []
+    for lesson in course.lessons:
+        for base in (path, path / "exercises", path.parent if path.name == lesson.topic else path):
+            candidates = [base / lesson.topic / f"{lesson.name}{suffix}" for suffix in (".py", ".ipynb")]
+            found = next((file for file in candidates if os.path.lexists(file)), None)
+            if found:
+                filename = f"{lesson.topic}/{found.name}"
+                lessons[lesson.id] = _read_file(found, filename, lesson, remarks)
+                break
+    if not lessons:
+        names = ", ".join(f"{lesson.id}.py" for lesson in course.lessons[:3])
+        raise UnreadableSubmission(f"{path} holds no lesson of this course ({names}, ...): is it the right folder?")
+    return Submission(str(path), lessons, tuple(remarks))
+
+
+def _read_single(path: Path, course: Course) -> Submission:
+    remarks: list[str] = []
+    lesson = _lesson_of_file(path, course)
+    source = _read_file(path, path.name, lesson, remarks)
+    return Submission(str(path), {lesson.id: source}, tuple(remarks))
+
+
+def _lesson_of_file(path: Path, course: Course) -> Lesson:
+    """Which lesson a single file is: by its folder and name, else by its name, else by what it defines."""
+    named = [lesson for lesson in course.lessons if lesson.name == path.stem]
+    exact = [lesson for lesson in named if lesson.topic == path.parent.name]
+    if exact or len(named) == 1:
+        return (exact or named)[0]
+    try:
+        defined = set(_defined_in(path))
+    except (OSError, ValueError, SyntaxError):
+        defined = set()
+    scores = {
+        lesson.id: sum(bool(defined & set(exercise.defines)) for exercise in lesson.exercises)
+        for lesson in course.lessons
+    }
+    best = max(scores, key=lambda lesson_id: scores[lesson_id], default=None)
+    if best is None or not scores[best]:
+        names = ", ".join(sorted(lesson.name for lesson in course.lessons))
+        raise UnreadableSubmission(f"{path} is no lesson of this course: name it like one of {names}")
+    return course.lesson(best)
+
+
+def _defined_in(path: Path) -> Iterator[str]:
+    if path.suffix == ".ipynb":
+        sources = [source for _, source in _notebook_cells(_read_bytes(path, MAX_NOTEBOOK_BYTES))]
+    else:
+        sources = [_decode(_read_bytes(path, MAX_FILE_BYTES))]
+    for source in sources:
+        for node in ast.parse(source).body:
+            if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+                yield node.name
+
+
+def _read_file(path: Path, filename: str, lesson: Lesson, remarks: list[str]) -> LessonSource:
+    try:
+        if path.suffix == ".ipynb":
+            return _read_notebook(path, filename, lesson, remarks)
+        text = _decode(_read_bytes(path, MAX_FILE_BYTES))
+    except (OSError, ValueError) as error:
+        return LessonSource(lesson.id, filename, problem=f"{filename} {error}")
+    return LessonSource(lesson.id, filename, (Segment(text),))
+
+
+def _read_bytes(path: Path, limit: int) -> bytes:
+    """The content of a regular file.
+
+    Raises:
+        ValueError: it is a link, a folder, a pipe or the like, or larger than `limit` bytes.
+        ValueError: it cannot be opened.
+    """
+    try:
+        # Never follows a link, never waits for a pipe's other end.
+        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
+    except OSError as error:
+        if path.is_symlink():
+            raise ValueError("is a link: hand in the file itself") from None
+        raise ValueError(f"cannot be opened: {error.strerror}") from None
+    with open(handle, "rb") as file:
+        status = os.fstat(handle)
+        if not stat.S_ISREG(status.st_mode):
+            raise ValueError("is not a file")
+        content = file.read(limit + 1)
+    if len(content) > limit:
+        raise ValueError(f"is larger than {limit // 2**20} MB")
+    return content
+
+
+def _decode(content: bytes) -> str:
+    """Python source as text, with the encoding that it declares (UTF-8 if none) and any line ends."""
+    if b"\0" in content:
+        raise ValueError("contains NUL bytes: it is not a text file")
+    try:
+        encoding, _ = tokenize.detect_encoding(io.BytesIO(content).readline)
+        text = content.decode(encoding)
+    except (SyntaxError, UnicodeDecodeError, LookupError):
+        raise ValueError("is not UTF-8 text: save it as UTF-8") from None
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _read_notebook(path: Path, filename: str, lesson: Lesson, remarks: list[str]) -> LessonSource:
+    """The cells that define exercises, and the imports, definitions and assignments of the others, in order."""
+    wanted = {name for exercise in lesson.exercises for name in exercise.defines}
+    segments: list[Segment] = []
+    starts: list[tuple[int, int]] = []
+    line, dropped = 1, 0
+    for number, raw in _notebook_cells(_read_bytes(path, MAX_NOTEBOOK_BYTES)):
+        source, magics = without_magics(raw)
+        dropped += magics
+        try:
+            tree = ast.parse(source)
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            # Left to Python itself to report, if the cell is one that matters.
+            tree = None
+        names = _names_in(tree) if tree else {name for name in wanted if name in source}
+        if wanted & names:
+            segments.append(Segment(source, line))
+        elif tree:
+            segments += [Segment(text, line + at - 1, required=False) for at, text in _definitions(tree, source)]
+        starts.append((line, number))
+        line += source.count("\n") + 2
+    if dropped:
+        remarks.append(f"{filename}: {dropped} shell or magic line{'s' * (dropped != 1)} left out")
+    return LessonSource(lesson.id, filename, tuple(segments), cells=tuple(starts))
+
+
+def _notebook_cells(content: bytes) -> list[tuple[int, str]]:
+    """Number (1-based, all cells counted) and source of each code cell.
+
+    Raises:
+        ValueError: this is not a notebook.
+    """
+    try:
+        notebook = json.loads(content.decode("utf-8-sig"))
+        cells = []
+        for number, cell in enumerate(notebook["cells"][:MAX_NOTEBOOK_CELLS], start=1):
+            if cell["cell_type"] == "code":
+                source = cell["source"]
+                text = source if isinstance(source, str) else "".join(source)
+                cells.append((number, text.replace("\r\n", "\n").replace("\0", "")))
+        return cells
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise ValueError("is not a notebook that can be read: open it in Jupyter and save it again") from None
+
+
+def without_magics(source: str) -> tuple[str, int]:
+    """A cell without its IPython lines (`%magic`, `!command`, `?help`), and how many there were.
+
+    A cell that begins with `%%` is IPython's altogether. Lines stay where they were.
+    """
+    lines = source.split("\n")
+    first = next((line for line in lines if line.strip()), "")
+    if first.startswith("%%"):
+        return "\n" * (len(lines) - 1), len(lines)
+    inside = _lines_inside_strings(source)
+    kept, dropped = [], 0
+    for number, line in enumerate(lines, start=1):
+        bare = line.strip()
+        if number not in inside and (bare[:1] in ("%", "!", "?") or (bare.endswith("?") and "#" not in bare)):
+            # `pass` keeps a block that held nothing else whole.
+            kept.append(line[: len(line) - len(line.lstrip())] + "pass")
+            dropped += 1
+        else:
+            kept.append(line)
+    return "\n".join(kept), dropped
+
+
+def _lines_inside_strings(source: str) -> set[int]:
+    """Numbers of the lines that continue a string or a bracket begun on an earlier line."""
+    inside: set[int] = set()
+    try:
+        compile(source, "cell", "exec", ast.PyCF_ONLY_AST)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        pass
+    else:
+        return set(range(1, source.count("\n") + 2))
+    try:
+        for token in tokenize.generate_tokens(io.StringIO(source).readline):
+            if token.type == tokenize.STRING:
+                inside.update(range(token.start[0] + 1, token.end[0] + 1))
+    except (tokenize.TokenError, SyntaxError, IndentationError):
+        pass
+    return inside
+
+
+def _names_in(tree: ast.Module) -> set[str]:
+    names = {node.name for node in tree.body if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))}
+    for node in tree.body:
+        if isinstance(node, ast.Assign):
+            names |= {target.id for target in node.targets if isinstance(target, ast.Name)}
+    return names
+
+
+def _definitions(tree: ast.Module, source: str) -> Iterator[tuple[int, str]]:
+    kinds = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Assign, ast.AnnAssign)
+    lines = source.split("\n")
+    for node in tree.body:
+        if isinstance(node, kinds):
+            first = min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", []))])
+            yield first, "\n".join(lines[first - 1 : node.end_lineno])

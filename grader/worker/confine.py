@@ -1,0 +1,145 @@
+"""Shuts a freshly forked worker in: Linux namespaces, mounts, capabilities and resource limits.
+
+See namespaces(7), user_namespaces(7), capabilities(7), setrlimit(2).
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import resource
+from dataclasses import dataclass
+
+CLONE_NEWNS = 0x00020000
+CLONE_NEWIPC = 0x08000000
+CLONE_NEWUSER = 0x10000000
+CLONE_NEWPID = 0x20000000
+
+_MS_NOSUID, _MS_NODEV, _MS_NOEXEC = 2, 4, 8
+_PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_CAPBSET_DROP, _PR_SET_NO_NEW_PRIVS = 1, 4, 24, 38
+_PR_SET_CHILD_SUBREAPER = 36
+_CAPABILITY_VERSION_3 = 0x20080522
+NOBODY = 65534
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one worker may use. `memory` bounds each process's growth, and all its processes together."""
+
+    memory: int = 4 * 2**30
+    processes: int = 64
+    open_files: int = 512
+    file_bytes: int = 256 * 2**20
+    disk_bytes: int = 512 * 2**20
+    shared_memory_bytes: int = 512 * 2**20
+
+
+def _check(result: int, what: str) -> None:
+    if result:
+        number = ctypes.get_errno()
+        raise OSError(number, f"{what}: {os.strerror(number)}")
+
+
+def unshare(flags: int) -> None:
+    """Leave namespaces for new ones.
+
+    Raises:
+        OSError: the kernel does not let this process.
+    """
+    _check(_libc.unshare(flags), "unshare")
+
+
+def return_to_pid_namespace(descriptor: int) -> None:
+    """Have the next fork land in the PID namespace that `descriptor` (of /proc/self/ns/pid) stands for."""
+    _check(_libc.setns(descriptor, CLONE_NEWPID), "setns")
+
+
+def end_with_parent() -> None:
+    """Be killed when the parent process ends."""
+    _libc.prctl(_PR_SET_PDEATHSIG, 9, 0, 0, 0)
+
+
+def adopt_orphans() -> None:
+    """Become the parent of descendants whose own parent has ended."""
+    _libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def _mount(kind: str, target: str, options: str | None, flags: int = _MS_NOSUID | _MS_NODEV) -> None:
+    data = options.encode() if options else None
+    _check(_libc.mount(kind.encode(), target.encode(), kind.encode(), flags, data), f"mount {target}")
+
+
+def enter_namespaces(limits: Limits) -> None:
+    """Own mounts, IPC, users, scratch folder, /dev/shm and /proc; no capabilities and no way to get any.
+
+    The process must be the first of a new PID namespace, and able to mount.
+
+    Raises:
+        OSError: one of the steps is not permitted here; nothing weaker is put in its place.
+    """
+    unshare(CLONE_NEWNS | CLONE_NEWIPC)
+    _mount("tmpfs", os.environ["TMPDIR"], f"size={limits.disk_bytes},nr_inodes=20000,mode=1777")
+    _mount("tmpfs", "/dev/shm", f"size={limits.shared_memory_bytes},nr_inodes=20000,mode=1777")
+    _mount("proc", "/proc", None, _MS_NOSUID | _MS_NODEV | _MS_NOEXEC)
+    # From Linux 6.14 on each PID namespace has its own; elsewhere this changes nothing we could harm.
+    _try_write("/proc/sys/kernel/pid_max", str(max(301, limits.processes + 10)))
+    if os.getuid() == 0:
+        # The root user is exempt from the limit on processes, and owns too much.
+        os.setgroups([])
+        os.setresgid(NOBODY, NOBODY, NOBODY)
+        os.setresuid(NOBODY, NOBODY, NOBODY)
+        _libc.prctl(_PR_SET_DUMPABLE, 1, 0, 0, 0)
+    user, group = os.getuid(), os.getgid()
+    # Set before the user namespace is made: it counts its own processes against this.
+    resource.setrlimit(resource.RLIMIT_NPROC, (limits.processes, limits.processes))
+    unshare(CLONE_NEWUSER)
+    _write("/proc/self/setgroups", "deny")
+    _write("/proc/self/uid_map", f"{user} {user} 1")
+    _write("/proc/self/gid_map", f"{group} {group} 1")
+    # Without further user namespaces nobody in here gets a capability back.
+    _try_write("/proc/sys/user/max_user_namespaces", "0")
+    drop_capabilities()
+
+
+def drop_capabilities() -> None:
+    """Give up every capability, for this process and all it starts.
+
+    Raises:
+        OSError: the kernel refused.
+    """
+    _libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+    for capability in range(64):
+        _libc.prctl(_PR_CAPBSET_DROP, capability, 0, 0, 0)
+    header = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION_3, 0)
+    _check(_libc.capset(header, (ctypes.c_uint32 * 6)()), "capset")
+
+
+def limit_resources(limits: Limits, address_space: bool) -> None:
+    """Set resource limits; `address_space` is off for CUDA, which maps far more than it uses."""
+    _lower(resource.RLIMIT_CORE, 0)
+    _lower(resource.RLIMIT_NOFILE, limits.open_files)
+    _lower(resource.RLIMIT_FSIZE, limits.file_bytes)
+    if address_space and os.path.exists("/proc/self/statm"):
+        with open("/proc/self/statm") as statm:
+            now = int(statm.read().split()[0]) * resource.getpagesize()
+        _lower(resource.RLIMIT_AS, now + limits.memory)
+
+
+def _lower(which: int, value: int) -> None:
+    _, hard = resource.getrlimit(which)
+    value = value if hard == resource.RLIM_INFINITY else min(value, hard)
+    resource.setrlimit(which, (value, value))
+
+
+def _write(path: str, text: str) -> None:
+    with open(path, "w") as file:
+        file.write(text)
+
+
+def _try_write(path: str, text: str) -> None:
+    try:
+        _write(path, text)
+    except OSError:
+        pass

@@ -1,0 +1,90 @@
+"""What the judge sends down: a probe with the inputs it closes over, by cloudpickle.
+
+Only ever unpacked in the submission's process (or in this one, on what this one packed). Tensors keep their
+strides and offset, and tensors over one storage still share it afterwards.
+"""
+
+from __future__ import annotations
+
+import io
+import pickle
+from types import CodeType, ModuleType
+from typing import Any
+
+import cloudpickle
+import torch
+
+SECRET_MODULES = ("solutions", "tests", "grader.check", "grader.judge")
+
+
+def pack(value: Any) -> bytes:
+    """Pickle a probe.
+
+    Raises:
+        ValueError: it refers to the reference solutions or to the tests, which must stay on this side.
+    """
+    file = io.BytesIO()
+    _Packer(file).dump(value)
+    return file.getvalue()
+
+
+def unpack(data: bytes) -> Any:
+    """Rebuild what `pack` wrote. Runs code: never call it on bytes from a submission."""
+    return pickle.loads(data)
+
+
+class _Packer(cloudpickle.Pickler):
+    def __init__(self, file: io.BytesIO) -> None:
+        super().__init__(file, protocol=5)
+        self.storages: dict[int, _Storage] = {}
+
+    def reducer_override(self, obj: Any) -> Any:
+        if isinstance(obj, ModuleType) and _is_secret(obj.__name__):
+            raise ValueError(f"a probe refers to {obj.__name__}: work out expected values outside the probe")
+        if type(obj) is CodeType and obj.co_filename != "<probe>":
+            # The path of the tests is of no use over there.
+            return super().reducer_override(obj.replace(co_filename="<probe>"))
+        if type(obj) is torch.Tensor and obj.layout is torch.strided and obj.device.type == "cpu" and obj.is_leaf:
+            storage = obj.untyped_storage()
+            held = self.storages.setdefault(storage.data_ptr(), _Storage(storage))
+            arguments = (held, obj.dtype, tuple(obj.shape), obj.stride(), obj.storage_offset(), obj.requires_grad)
+            return rebuild_tensor, arguments
+        return super().reducer_override(obj)
+
+
+def _is_secret(module: str) -> bool:
+    return any(module == name or module.startswith(name + ".") for name in SECRET_MODULES)
+
+
+class _Storage:
+    """One storage, pickled once however many tensors lie in it."""
+
+    def __init__(self, storage: torch.UntypedStorage) -> None:
+        self.storage = storage
+
+    def __reduce__(self) -> Any:
+        content = torch.empty(0, dtype=torch.uint8)
+        content.set_(self.storage, 0, (self.storage.nbytes(),), (1,))
+        return rebuild_storage, (content.numpy().tobytes(),)
+
+
+def rebuild_storage(content: bytes) -> torch.UntypedStorage:
+    """A storage of its own with these bytes."""
+    fresh = torch.empty(len(content), dtype=torch.uint8)
+    if content:
+        fresh.copy_(torch.frombuffer(bytearray(content), dtype=torch.uint8))
+    return fresh.untyped_storage()
+
+
+def rebuild_tensor(
+    storage: torch.UntypedStorage,
+    dtype: torch.dtype,
+    shape: tuple[int, ...],
+    stride: tuple[int, ...],
+    offset: int,
+    requires_grad: bool,
+) -> torch.Tensor:
+    """A leaf over `storage` with this geometry (stride and offset in elements)."""
+    tensor = torch.empty(0, dtype=dtype)
+    tensor.set_(storage, offset, shape, stride)
+    return tensor.requires_grad_(requires_grad)

@@ -1,0 +1,78 @@
+"""Small functions for probes: they run beside the submission and turn what is seen there into data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+__all__ = ["error_of", "layout_of", "shares_storage"]
+
+
+class MissingName(AttributeError):
+    """The lesson does not define the name that a probe asked for."""
+
+
+# C functions, taken before a submission can put its own in their place.
+_data_ptr = torch._C.TensorBase.data_ptr
+_untyped_storage = torch._C.TensorBase.untyped_storage
+_storage_ptr = torch._C.StorageBase.data_ptr
+_stride = torch._C.TensorBase.stride
+_storage_offset = torch._C.TensorBase.storage_offset
+
+
+def shares_storage(a: torch.Tensor, b: torch.Tensor) -> bool:
+    """Whether two dense tensors (any shape, dtype, offset) lie in the same storage."""
+    return _storage_ptr(_untyped_storage(a)) == _storage_ptr(_untyped_storage(b))
+
+
+def layout_of(t: torch.Tensor) -> dict[str, Any]:
+    """How a tensor walks its storage: `shape`, `stride` (in elements), `offset`, `storage_bytes`."""
+    return {
+        "shape": tuple(t.shape),
+        "stride": tuple(_stride(t)),
+        "offset": _storage_offset(t),
+        "storage_bytes": _untyped_storage(t).nbytes(),
+    }
+
+
+def error_of(call: Callable[[], Any]) -> dict[str, Any] | None:
+    """Call, and say which exception came out: `type`, `bases` (its classes' names), `message`. None if none did.
+
+    A stub that is not written yet and a name that the lesson lacks go through: they are no answer.
+    """
+    try:
+        call()
+    except MissingName:
+        raise
+    except Exception as error:
+        if is_stub_error(error):
+            raise
+        return describe_error(error)
+    return None
+
+
+def is_stub_error(error: BaseException) -> bool:
+    """Whether `error` is a `raise NotImplementedError` in the lesson itself, rather than inside a library."""
+    if type(error) is not NotImplementedError or error.__traceback__ is None:
+        return False
+    last = error.__traceback__
+    while last.tb_next is not None:
+        last = last.tb_next
+    return last.tb_frame.f_globals.get("__lesson__") is True
+
+
+def describe_error(error: BaseException) -> dict[str, Any]:
+    """An exception as data. Its own `__str__` may do anything, so it is called with care."""
+    try:
+        message = str(error)
+        message = message[:2000] if type(message) is str else ""
+    except BaseException:
+        message = ""
+    kinds = [kind for kind in type(error).__mro__ if kind is not object]
+    return {
+        "type": str(type(error).__name__)[:100],
+        "bases": [str(kind.__name__)[:100] for kind in kinds[:20]],
+        "message": message,
+    }

@@ -1,0 +1,257 @@
+"""The zygote: a process that has imported torch and forks workers, so that nobody waits for that import again.
+
+It runs no code of a submission. It starts, kills and watches workers as the judge says, over one socket of
+JSON datagrams:
+
+- to the zygote: ``{"spawn": id, "gpu": bool}`` with two descriptors (the worker's channel, its output),
+  ``{"kill": id}``
+- from the zygote: ``{"ready": level}`` or ``{"failed": why}`` once, ``{"exited": id, "code": wait status,
+  "reason": null or "memory"}``
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import selectors
+import signal
+import socket
+import sys
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from grader.worker import confine
+from grader.worker.confine import Limits
+
+WATCH_SECONDS = 0.1
+CHANNEL_DESCRIPTOR = 3
+
+
+@dataclass
+class _Child:
+    number: int
+    pid: int
+    handle: int
+    reason: str | None = None
+
+
+class Zygote:
+    """Forks workers in namespaces of their own (`sandbox`) or as plain processes."""
+
+    def __init__(self, control: socket.socket, sandbox: bool, limits: Limits) -> None:
+        self.control = control
+        self.sandbox = sandbox
+        self.limits = limits
+        self.children: dict[int, _Child] = {}
+        self.selector = selectors.DefaultSelector()
+        self.own_memory = 0
+        self.own_namespace = os.open("/proc/self/ns/pid", os.O_RDONLY) if sandbox else -1
+
+    def run(self, preload: list[str]) -> None:
+        """Try the confinement, say how it went, import what lessons use, and serve until the judge is gone."""
+        try:
+            self._rehearse(preload)
+        except OSError as error:
+            self._tell({"failed": str(error)})
+            return
+        self._tell({"ready": "sandbox" if self.sandbox else "process"})
+        warm_up(preload)
+        self.own_memory = _private_memory(os.getpid())
+        self.selector.register(self.control, selectors.EVENT_READ)
+        watched = time.monotonic()
+        while True:
+            for key, _ in self.selector.select(WATCH_SECONDS if self.children else None):
+                if key.fileobj is not self.control:
+                    self._reap(key.data)
+                elif not self._obey():
+                    return
+            if self.children and time.monotonic() - watched > WATCH_SECONDS:
+                watched = time.monotonic()
+                self._watch_memory()
+
+    def _rehearse(self, preload: list[str]) -> None:
+        """Fork once and shut the child in, to learn now whether this machine lets us."""
+        end, start = os.pipe()
+        pid = self._fork()
+        if pid == 0:
+            message = ""
+            try:
+                self._confine(gpu=False)
+                if not os.access(os.path.dirname(os.__file__), os.R_OK | os.X_OK) or not all(map(_readable, sys.path)):
+                    message = "Python's own folders are not readable by other users (umask when installing?)"
+            except OSError as error:
+                message = str(error)
+            os.write(start, message.encode() or b"-")
+            os._exit(0)
+        os.close(start)
+        answer = os.read(end, 1000).decode() or "the first process ended early"
+        os.close(end)
+        os.waitpid(pid, 0)
+        if answer != "-":
+            raise OSError(answer)
+
+    def _fork(self) -> int:
+        """Fork; in a sandbox the child is the first process of a PID namespace, which dies with it."""
+        if not self.sandbox:
+            return os.fork()
+        confine.unshare(confine.CLONE_NEWPID)
+        pid = os.fork()
+        if pid:
+            confine.return_to_pid_namespace(self.own_namespace)
+        return pid
+
+    def _confine(self, gpu: bool) -> None:
+        if self.sandbox:
+            confine.enter_namespaces(self.limits)
+        else:
+            confine.end_with_parent()
+            os.setsid()
+        confine.limit_resources(self.limits, address_space=not gpu)
+
+    def _obey(self) -> bool:
+        message, descriptors, _, _ = socket.recv_fds(self.control, 65536, 2)
+        if not message:
+            return False
+        order = json.loads(message)
+        if "spawn" in order:
+            self._spawn(order["spawn"], order["gpu"], *descriptors)
+            for descriptor in descriptors:
+                os.close(descriptor)
+        elif order["kill"] in self.children:
+            self._kill(self.children[order["kill"]])
+        return True
+
+    def _spawn(self, number: int, gpu: bool, channel: int, output: int) -> None:
+        pid = self._fork()
+        if pid == 0:
+            try:
+                _become_worker(channel, output)
+                self._confine(gpu)
+                os.chdir(os.environ["TMPDIR"])
+                from grader.worker.serve import reseed, serve
+
+                reseed()
+                serve(socket.socket(fileno=CHANNEL_DESCRIPTOR))
+            except BaseException as error:
+                os.write(2, f"worker: {error}\n".encode())
+            finally:
+                os._exit(70)
+        child = _Child(number, pid, os.pidfd_open(pid))
+        self.children[number] = child
+        self.selector.register(child.handle, selectors.EVENT_READ, child)
+
+    def _kill(self, child: _Child) -> None:
+        try:
+            signal.pidfd_send_signal(child.handle, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+
+    def _reap(self, child: _Child) -> None:
+        _, code = os.waitpid(child.pid, 0)
+        self.selector.unregister(child.handle)
+        os.close(child.handle)
+        del self.children[child.number]
+        if not self.sandbox:
+            self._kill_orphans()
+        self._tell({"exited": child.number, "code": code, "reason": child.reason})
+
+    def _kill_orphans(self) -> None:
+        """Without PID namespaces, what a worker left behind has become our child: end it."""
+        own = {child.pid for child in self.children.values()}
+        for pid, parent in _parents().items():
+            if parent == os.getpid() and pid not in own:
+                try:
+                    os.kill(pid, signal.SIGKILL)
+                    os.waitpid(pid, 0)
+                except OSError:
+                    pass
+
+    def _watch_memory(self) -> None:
+        parents = _parents()
+        for child in list(self.children.values()):
+            family = {child.pid}
+            while grown := {pid for pid, parent in parents.items() if parent in family} - family:
+                family |= grown
+            if sum(max(0, _private_memory(pid) - self.own_memory) for pid in family) > self.limits.memory:
+                child.reason = "memory"
+                self._kill(child)
+
+    def _tell(self, message: dict[str, Any]) -> None:
+        self.control.send(json.dumps(message).encode())
+
+
+def _become_worker(channel: int, output: int) -> None:
+    """Keep three descriptors and the channel, and close all others."""
+    channel, output = os.dup(channel), os.dup(output)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.dup2(output, 1)
+    os.dup2(output, 2)
+    os.dup2(channel, CHANNEL_DESCRIPTOR, inheritable=False)
+    os.closerange(CHANNEL_DESCRIPTOR + 1, 65536)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGPIPE):
+        signal.signal(number, signal.SIG_DFL)
+
+
+def _readable(path: str) -> bool:
+    return not os.path.isdir(path) or os.access(path, os.R_OK | os.X_OK)
+
+
+def _parents() -> dict[int, int]:
+    """Parent of each process that is visible here."""
+    parents = {}
+    for entry in os.listdir("/proc"):
+        if entry.isdigit():
+            try:
+                with open(f"/proc/{entry}/stat", "rb") as file:
+                    parents[int(entry)] = int(file.read().rpartition(b")")[2].split()[1])
+            except OSError:
+                pass
+    return parents
+
+
+def _private_memory(pid: int) -> int:
+    """Bytes of memory that a process holds and that no file backs; 0 when it is gone."""
+    try:
+        with open(f"/proc/{pid}/statm") as file:
+            _, resident, shared, *_ = map(int, file.read().split())
+        return (resident - shared) * 4096
+    except (OSError, ValueError):
+        return 0
+
+
+def warm_up(preload: list[str]) -> None:
+    """Import what workers need and run through it once, so that forks share the memory and the work."""
+    import importlib
+
+    import torch
+
+    torch.set_num_threads(1)
+    from grader.worker import answering, codec, inputs, lesson, serve  # noqa: F401
+
+    for name in preload:
+        try:
+            importlib.import_module(name)
+        except ImportError:
+            pass
+    sample = torch.arange(6.0).reshape(2, 3)
+    rehearsed = inputs.unpack(inputs.pack(lambda names: {"out": names.double(sample)}))
+    module = lesson.load_lesson("rehearsal", "rehearsal.py", [("def double(x):\n    return x * 2\n", 1, True)])
+    codec.decode(answering.answer(lambda: rehearsed(module), "rehearsal.py"))
+    sys.modules.pop("rehearsal", None)
+    gc.collect()
+    gc.freeze()
+
+
+def main(arguments: list[str]) -> None:
+    """Entry: `arguments` are the control socket's descriptor, the level, and modules to import."""
+    control = socket.socket(fileno=int(arguments[0]))
+    control.set_inheritable(False)
+    sandbox = arguments[1] == "sandbox"
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if not sandbox:
+        confine.end_with_parent()
+        confine.adopt_orphans()
+    Zygote(control, sandbox, Limits()).run(arguments[2:])
