@@ -230,16 +230,20 @@ def read_catalogue(path: Path) -> Course:
         data = json.loads(path.read_text(encoding="utf-8"))
         lessons = []
         for entry in data["lessons"]:
-            exercises = tuple(
-                Exercise(**{k: tuple(v) if isinstance(v, list) else v for k, v in e.items() if k != "id"})
-                for e in entry["exercises"]
-            )
+            exercises = tuple(_from_entry(exercise) for exercise in entry["exercises"])
             lessons.append(Lesson(entry["topic"], entry["name"], entry["title"], entry["order"], exercises))
         return Course(tuple(lessons))
     except OSError:
         raise CourseError(f"{path} is missing: restore it (`git checkout {path.name}` in its folder)") from None
     except (ValueError, KeyError, TypeError) as error:
         raise CourseError(f"{path} cannot be read ({error}): restore it from version control") from None
+
+
+def _from_entry(entry: dict[str, Any]) -> Exercise:
+    fields: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in entry.items() if name != "id"
+    }
+    return Exercise(**fields)
 
 
 def catalogue(course: Course) -> dict[str, Any]:

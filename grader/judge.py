@@ -154,6 +154,7 @@ def judge(
     if gpu == "require" and (reason := plugin.no_gpu()):
         raise NoGpu(f"--gpu require: {reason}. Run it where there is one, or leave the option out")
     no_gpu = "GPU tests are switched off (--gpu off)" if gpu == "off" else plugin.no_gpu()
+    torch.set_num_threads(1)  # What is compared here is small: more threads only wait for each other.
     session = _Session(observer, frozenset(e.id for e in exercises), no_gpu, on_exercise)
     try:
         run_pytest(list(dict.fromkeys(exercise.lesson_id for exercise in exercises)), session, seed)
@@ -194,7 +195,7 @@ def run_pytest(lesson_ids: list[str], session: Any, seed: int) -> None:
     arguments = [str(suite_path(lesson_id)) for lesson_id in lesson_ids]
     arguments += ["-c", str(ROOT / "pyproject.toml"), "--rootdir", str(ROOT), "-o", "addopts=", "-p", "grader.plugin"]
     arguments += ["-p", "pytest_timeout", "-o", f"timeout={TEST_SECONDS}", "--seed", str(seed)]
-    arguments += ["-q", "--tb=no", "--assert=plain", "--capture=no"]
+    arguments += ["-q", "--tb=no", "--assert=plain", "--capture=no", "--import-mode=importlib"]
     arguments += [word for name in _UNUSED_PLUGINS for word in ("-p", f"no:{name}")]
     output = io.StringIO()
     with _own_settings(), contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):

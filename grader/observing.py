@@ -56,10 +56,17 @@ class InProcessObserver:
                 self.loaded[lesson.lesson_id] = load_lesson(name, lesson.filename, list(lesson.segments))
             return copy(self.loaded[lesson.lesson_id])
 
-        return interpret(codec.decode(answer(call, lesson.filename)), exercise, lesson)
+        return interpret(_decoded(answer(call, lesson.filename)), exercise, lesson)
 
     def close(self) -> None:
         self.loaded.clear()
+
+
+def _decoded(data: bytes) -> Any:
+    try:
+        return codec.decode(data)
+    except codec.Malformed as error:
+        raise Unanswered("crashed", f"the answer cannot be read back: {error}") from None
 
 
 def readable_lesson(lessons: dict[str, LessonSource], exercise: Exercise) -> LessonSource:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import cloudpickle
 import pytest
 import torch
 
@@ -63,6 +64,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if not found:
             raise pytest.UsageError(f"{item.nodeid} is marked for {exercise_id}, which is no exercise")
         item.stash[EXERCISE] = found[0]
+        # The submission's process cannot import the suite: what a probe uses of it goes along.
+        module = getattr(item, "module", None)
+        if module is not None and module.__name__ not in cloudpickle.list_registry_pickle_by_value():
+            cloudpickle.register_pickle_by_value(module)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

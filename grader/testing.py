@@ -28,6 +28,18 @@ __all__ = [
 ]
 
 
+# Relative and absolute, as torch.testing.assert_close documents them.
+TOLERANCES = {
+    torch.float16: (1e-3, 1e-5),
+    torch.bfloat16: (1.6e-2, 1e-5),
+    torch.float32: (1.3e-6, 1e-5),
+    torch.float64: (1e-7, 1e-7),
+    torch.complex32: (1e-3, 1e-5),
+    torch.complex64: (1.3e-6, 1e-5),
+    torch.complex128: (1e-7, 1e-7),
+}
+
+
 def exercise(name: str) -> pytest.MarkDecorator:
     """Mark a test class as the hidden tests of the exercise `name` of this file's lesson."""
     return pytest.mark.exercise(name)
@@ -54,7 +66,7 @@ def assert_tensor(
     """
     tail = f" {note}" if note else ""
     if not isinstance(got, torch.Tensor):
-        raise AssertionError(f"{what} should be a tensor, but it is {_a(got)}.{_none_hint(got)}{tail}")
+        raise AssertionError(f"{what} should be a tensor, but it is {_a(got)}.{_none_hint(got, what)}{tail}")
     if got.shape != expected.shape:
         raise AssertionError(f"{what} should have shape {tuple(expected.shape)}, but has {tuple(got.shape)}.{tail}")
     if got.dtype != expected.dtype:
@@ -63,33 +75,44 @@ def assert_tensor(
         raise AssertionError(f"{what} should be on {expected.device.type!r}, but is on {got.device.type!r}.{tail}")
     if got.device.type == "meta":
         return
-    try:
-        torch.testing.assert_close(got.detach(), expected.detach(), rtol=rtol, atol=atol, equal_nan=True)
-    except AssertionError:
-        raise AssertionError(f"{what} {_difference(got.detach(), expected.detach(), rtol, atol)}{tail}") from None
+    same = _same(got.detach(), expected.detach(), rtol, atol)
+    if not bool(same.all()):
+        raise AssertionError(f"{what} {_difference(got.detach(), expected.detach(), same)}{tail}")
 
 
-def _difference(got: torch.Tensor, expected: torch.Tensor, rtol: float | None, atol: float | None) -> str:
-    same = (
-        torch.isclose(got, expected, equal_nan=True)
-        if rtol is None
-        else (torch.isclose(got, expected, rtol=rtol, atol=atol or 0.0, equal_nan=True))
-    )
-    wrong = int((~same).sum())
+def _same(got: torch.Tensor, expected: torch.Tensor, rtol: float | None, atol: float | None) -> torch.Tensor:
+    """Where two tensors of one shape and dtype agree; a bool tensor.
+
+    Not torch.testing.assert_close, whose first call takes a second to import what it needs.
+    """
+    if not (got.dtype.is_floating_point or got.dtype.is_complex):
+        # Unsigned types lack comparisons; as int64 they keep their differences.
+        return got.to(torch.int64) == expected.to(torch.int64)
+    if rtol is None or atol is None:
+        rtol, atol = TOLERANCES.get(got.dtype, (0.0, 0.0))
+    wide = torch.complex128 if got.dtype.is_complex else torch.float64
+    return torch.isclose(got.to(wide), expected.to(wide), rtol=rtol, atol=atol, equal_nan=True)
+
+
+def _difference(got: torch.Tensor, expected: torch.Tensor, same: torch.Tensor) -> str:
     if not got.ndim:
-        return f"should be {_number(expected)}, but is {_number(got)}."
+        wanted, came = _numbers(expected, got)
+        return f"should be {wanted}, but is {came}."
     gap = (got.to(torch.complex128) - expected.to(torch.complex128)).abs().nan_to_num(nan=float("inf"))
     worst = tuple(int(i) for i in np.unravel_index(int(gap.masked_fill(same, -1.0).argmax()), tuple(got.shape)))
     at = ", ".join(map(str, worst))
-    count = f"{wrong} of {got.numel()} elements differ" if wrong else "some elements differ slightly"
-    return (
-        f"has wrong values: at [{at}] it should be {_number(expected[worst])}, but is {_number(got[worst])} ({count})."
-    )
+    wanted, came = _numbers(expected[worst], got[worst])
+    wrong = int((~same).sum())
+    count = f"{wrong} of {got.numel()} elements differ"
+    return f"has wrong values: at [{at}] it should be {wanted}, but is {came} ({count})."
 
 
-def _number(value: torch.Tensor) -> str:
-    item = value.item()
-    return f"{item:.6g}" if isinstance(item, float) else str(item)
+def _numbers(expected: torch.Tensor, got: torch.Tensor) -> tuple[str, str]:
+    """Two elements as text, with as many digits as it takes to tell them apart."""
+    wanted, came = expected.item(), got.item()
+    if isinstance(wanted, float) and isinstance(came, float) and f"{wanted:.6g}" != f"{came:.6g}":
+        return f"{wanted:.6g}", f"{came:.6g}"
+    return str(wanted), str(came)
 
 
 def assert_equal(got: Any, expected: Any, what: str = "the result", *, note: str = "") -> None:
@@ -98,31 +121,37 @@ def assert_equal(got: Any, expected: Any, what: str = "the result", *, note: str
     Raises:
         AssertionError: with a sentence that names the place in nested data.
     """
+    _assert_equal(got, expected, what, "", note)
+
+
+def _assert_equal(got: Any, expected: Any, what: str, place: str, note: str) -> None:
     tail = f" {note}" if note else ""
+    subject = f"{what}, at {place}," if place else what
     if isinstance(expected, torch.Tensor):
-        assert_tensor(got, expected, what, note=note)
+        assert_tensor(got, expected, subject, note=note)
         return
     if type(got) is not type(expected):
-        wanted = f"{_a(expected)}, {short(expected)}" if not isinstance(expected, (list, tuple, dict)) else _a(expected)
-        raise AssertionError(f"{what} should be {wanted}, but it is {_a(got)}, {short(got)}.{_none_hint(got)}{tail}")
+        wanted = _a(expected) if isinstance(expected, (list, tuple, dict)) else f"{_a(expected)}, {short(expected)}"
+        sentence = f"{subject} should be {wanted}, but it is {_a(got)}, {short(got)}."
+        raise AssertionError(f"{sentence}{_none_hint(got, what)}{tail}")
     if isinstance(expected, np.ndarray):
-        assert_tensor(torch.from_numpy(got.copy()), torch.from_numpy(expected.copy()), what, note=note)
+        assert_tensor(torch.from_numpy(got.copy()), torch.from_numpy(expected.copy()), subject, note=note)
     elif isinstance(expected, (list, tuple)):
         if len(got) != len(expected):
-            raise AssertionError(f"{what} should have {len(expected)} items, but has {len(got)}: {short(got)}.{tail}")
+            sentence = f"{subject} should have {len(expected)} items, but has {len(got)}: {short(got)}."
+            raise AssertionError(sentence + tail)
         if _is_plain(expected) and got != expected:
-            raise AssertionError(f"{what} should be {short(expected)}, but is {short(got)}.{tail}")
+            raise AssertionError(f"{subject} should be {short(expected)}, but is {short(got)}.{tail}")
         for index, (item, wanted) in enumerate(zip(got, expected, strict=True)):
-            assert_equal(item, wanted, f"{what}, at [{index}],", note=note)
+            _assert_equal(item, wanted, what, f"{place}[{index}]", note)
     elif isinstance(expected, dict):
-        if list(map(repr, sorted(got, key=repr))) != list(map(repr, sorted(expected, key=repr))):
-            raise AssertionError(
-                f"{what} should have the keys {short(list(expected))}, but has {short(list(got))}.{tail}"
-            )
+        if sorted(map(repr, got)) != sorted(map(repr, expected)):
+            sentence = f"{subject} should have the keys {short(list(expected))}, but has {short(list(got))}."
+            raise AssertionError(sentence + tail)
         for key, wanted in expected.items():
-            assert_equal(got[key], wanted, f"{what}, at [{key!r}],", note=note)
+            _assert_equal(got[key], wanted, what, f"{place}[{short(key)}]", note)
     elif got != expected and not (got != got and expected != expected):
-        raise AssertionError(f"{what} should be {short(expected)}, but is {short(got)}.{tail}")
+        raise AssertionError(f"{subject} should be {short(expected)}, but is {short(got)}.{tail}")
 
 
 def _is_plain(items: Any) -> bool:
@@ -188,5 +217,6 @@ def _a(value: Any) -> str:
     return f"{'an' if name[0].lower() in 'aeiou' else 'a'} {name}"
 
 
-def _none_hint(value: Any) -> str:
-    return " Is there a `return`?" if value is None else ""
+def _none_hint(value: Any, what: str) -> str:
+    called = what == "the result" or what.startswith("`")
+    return " Is there a `return`?" if value is None and called else ""

@@ -12,6 +12,7 @@ import sys
 import time
 from collections import deque
 from dataclasses import dataclass, field
+from typing import Any
 
 from grader.course import ROOT, Exercise
 from grader.errors import GraderFailed
@@ -301,7 +302,7 @@ class WorkerObserver:
         self.close()
         raise GraderFailed(f"a process for the submission did not start{': ' + reason[-1] if reason else ''}")
 
-    def _ask(self, worker: Worker, exercise: Exercise, body: bytes, lesson: LessonSource) -> object:
+    def _ask(self, worker: Worker, exercise: Exercise, body: bytes, lesson: LessonSource) -> Any:
         """Send one request and wait for its reply.
 
         Raises:

@@ -81,9 +81,11 @@ def relu_(x: Shaped[Tensor, "*dims"]) -> Shaped[Tensor, "*dims"]:
 # - it lines the shapes up at their *last* dimension,
 # - each pair of sizes must be equal, or one of them 1 or missing; that one is repeated, without a copy.
 #
-#         x         (4, 3)          x         (3, 3)
-#         lengths      (4,)         lengths      (3,)
-#         4 meets 3: an error       3 meets 3: runs, but column j is divided by the length of row j
+# What does that mean for one length per row?
+#
+#     x         (4, 3)          x         (3, 3)
+#     lengths      (4,)         lengths      (3,)
+#     4 meets 3: an error       3 meets 3: runs, but column j is divided by the length of row j
 #
 # The error is the lucky case. Do not trust such a line before you have seen it work on a square matrix.
 #

@@ -59,7 +59,7 @@ def from_numpy_safe(array: Shaped[np.ndarray, "*dims"]) -> Shaped[Tensor, "*dims
 
 # %% [markdown]
 # ## To disk and back
-# After hours of training, the result is a few tensors. `torch.save` writes them to a file, `torch.load` reads them back.
+# Hours of training end in a few tensors. `torch.save` writes them to disk, and `torch.load` loads them back.
 # The file is a zip archive: the raw bytes of each storage, and a pickle that says how the tensors lie in them.
 #
 #     buffer = torch.zeros(1000, 1000)           # 4 MB
@@ -119,9 +119,9 @@ def load_tensors(path: str | Path) -> dict[str, Shaped[Tensor, "..."]]:
 
 # %% [markdown]
 # ## Everything to the device
-# An operation runs where its tensors are. The same line computes on the CPU or on a GPU, and what decides is a `.to(device)`
-# beforehand; tensors on two different devices do not meet. So the whole batch has to move, and a batch is rarely just
-# one tensor:
+# Operations run on the CPU and on the GPU alike: the same line computes wherever its tensors are, and what decides is a
+# `.to(device)` beforehand. Tensors on two different devices do not mix, so a whole batch has to move, and a batch is
+# rarely just one tensor:
 #
 #     batch = {"image": tensor, "boxes": [tensor, tensor], "target": Target(tensor, None), "file": "cat.png"}
 #     batch = move_to(batch, device)
@@ -168,13 +168,13 @@ def move_to(nested: Any, device: torch.device | str) -> Any:
 #     torch.tensor([44, 300]).to(torch.uint8)              # 44, 44               wrapped round
 #     torch.tensor([2**24 + 1]).to(torch.float32)          # 16777216             rounded
 #
-# A float has a fixed number of binary digits: 24 in float32, 53 in float64, 11 in float16, 8 in bfloat16. Whole numbers
-# are all exact up to 2**24 in float32 (2**53, 2**11 and 2**8 in the others); above that, only some are.
+# A float has a fixed number of binary digits: 24 in float32, 53 in float64, 11 in float16, 8 in bfloat16. Up to 2**24
+# float32 has every whole number (the others up to 2**53, 2**11 and 2**8); above that, only some.
 #
 # The cast is easy, noticing is not. `before == after` with two dtypes makes torch cast one side to the other's dtype
-# first, so the same rounding happens again and hides what you look for. Casting back to compare can forgive too: a float
-# outside an integer's range becomes *some* integer, which one depends on the machine, and it may lead straight back to
-# where you began. (2.0**63 is just outside int64; 2**63 - 1, the last inside, has no float of its own.)
+# first: the same rounding happens again and hides what you look for. Casting back to compare forgives too. A float
+# outside an integer's range becomes *some* integer, which one depends on the machine, and that may lead straight back
+# to the start. (2.0**63 is just outside int64, and 2**63 - 1, its largest, has no float of its own.)
 
 # %% cast_exact points=2 level="core" minutes=20 needs=[]
 def cast_exact(x: Shaped[Tensor, "*dims"], dtype: torch.dtype) -> Shaped[Tensor, "*dims"]:

@@ -1,8 +1,9 @@
 # %% [markdown] lesson=1
 # # Storage: where the numbers lie
 #
-# A network cannot look at a photograph or read a sentence. It multiplies and adds floating-point numbers, so its
-# input, its output, its weights and everything in between are floats, and what holds them is a **tensor**.
+# A network cannot look at a photograph or read a sentence: it multiplies and adds floating-point numbers. So the
+# photograph becomes floats first, and the weights, the results and everything in between are floats as well. What
+# holds them is a **tensor**.
 #
 # A tensor looks like a grid with any number of dimensions, but memory is one long row. The numbers lie one after
 # another in a one-dimensional **storage**, and the tensor is a **view** over it: three facts that say how to walk it.

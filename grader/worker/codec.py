@@ -75,6 +75,7 @@ _TORCH_DTYPE = {name: getattr(torch, name) for name in DTYPES}
 _DTYPE_NAME = {dtype: name for name, dtype in _TORCH_DTYPE.items()}
 _ITEMSIZE = {name: dtype.itemsize for name, dtype in _TORCH_DTYPE.items()}
 _ARRAY_DTYPE = {name: np.dtype(name) for name in ARRAY_DTYPES}
+_CONTAINER_TAG: dict[type, bytes] = {list: b"l", tuple: b"t", set: b"e"}
 _U32 = struct.Struct("<I")
 _F64 = struct.Struct("<d")
 _C128 = struct.Struct("<dd")
@@ -141,7 +142,7 @@ def _encode(value: Any, out: _Output, depth: int) -> None:
     elif kind is bytes:
         out.block(b"b", value)
     elif kind is list or kind is tuple or kind is set:
-        _encode_count(len(value), out, {list: b"l", tuple: b"t", set: b"e"}[kind])
+        _encode_count(len(value), out, _CONTAINER_TAG[kind])
         for item in value:
             _encode(item, out, depth + 1)
     elif kind is dict:
@@ -181,6 +182,8 @@ def _encode_count(count: int, out: _Output, tag: bytes) -> None:
 def _encode_shape(shape: tuple[int, ...], out: _Output) -> None:
     if len(shape) > MAX_DIMS:
         raise NotData(f"a shape of more than {MAX_DIMS} dimensions")
+    if any(not 0 <= size < 2**63 for size in shape):
+        raise NotData(f"sizes of {tuple(shape)}")
     out.write(_U32.pack(len(shape)) + struct.pack(f"<{len(shape)}Q", *shape))
 
 
@@ -199,15 +202,17 @@ def _encode_tensor(value: torch.Tensor, out: _Output) -> None:
     out.write(b"T" if value.requires_grad else b"F")
     _encode_shape(tuple(value.shape), out)
     if value.device.type != "meta":
-        out.block(b"", elements(value))
+        out.block(b"", row_major(value))
 
 
-def elements(tensor: torch.Tensor) -> bytes:
+def row_major(tensor: torch.Tensor) -> bytes:
     """The elements of a dense tensor in row-major order, as raw bytes."""
-    plain = tensor.detach().resolve_conj().resolve_neg().cpu().contiguous()
+    plain = tensor.detach().resolve_conj().resolve_neg().cpu()
     if not plain.numel():
         return b""
-    return plain.reshape(-1).view(torch.uint8).numpy().tobytes()
+    # Copied even if it is contiguous: a single element counts as that with any stride.
+    flat = torch.empty(plain.numel(), dtype=plain.dtype).copy_(plain.reshape(-1))
+    return flat.view(torch.uint8).numpy().tobytes()
 
 
 def _encode_array(value: np.ndarray, out: _Output) -> None:
@@ -276,13 +281,20 @@ class _Input:
             raise Malformed("unknown name")
         return text
 
-    def shape(self) -> tuple[int, ...]:
+    def sizes(self) -> tuple[int, ...]:
         dims = self.number()
         if dims > MAX_DIMS:
             raise Malformed("too many dimensions")
-        shape = struct.unpack(f"<{dims}Q", self.take(8 * dims))
+        sizes = struct.unpack(f"<{dims}Q", self.take(8 * dims))
+        if any(size >= 2**63 for size in sizes):
+            raise Malformed("impossible size")
+        return sizes
+
+    def shape(self) -> tuple[int, ...]:
+        """Sizes that a tensor could have."""
+        shape = self.sizes()
         # Python integers: a product beyond 64 bits is caught here, not in torch.
-        if any(size >= 2**62 for size in shape) or math.prod(size or 1 for size in shape) >= 2**62:
+        if math.prod(size or 1 for size in shape) >= 2**58:
             raise Malformed("impossible shape")
         return shape
 
@@ -324,14 +336,14 @@ def _decode(reader: _Input, depth: int) -> Any:
     if tag == b"V":
         return _decode_device(reader)
     if tag == b"S":
-        return torch.Size(reader.shape())
+        return torch.Size(reader.sizes())
     if tag == b"X":
         return _decode_tensor(reader)
     if tag == b"A":
         name = reader.name(_ARRAY_DTYPE)
         shape = reader.shape()
-        content = _content(reader, shape, name, _ARRAY_DTYPE[name].itemsize)
-        return np.frombuffer(content, _ARRAY_DTYPE[name]).reshape(shape)
+        elements = _content(reader, shape, name, _ARRAY_DTYPE[name].itemsize)
+        return np.frombuffer(elements, _ARRAY_DTYPE[name]).reshape(shape)
     raise Malformed("unknown tag")
 
 

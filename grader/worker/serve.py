@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import socket
 import sys
+from typing import Any
 
 from grader.worker import codec, inputs
 from grader.worker.answering import answer
@@ -34,13 +35,17 @@ def serve(channel: socket.socket) -> None:
             lesson = codec.decode(body)
             filename, max_bytes = lesson["filename"], lesson["max_bytes"]
 
-            def load(lesson: dict = lesson) -> None:
+            def load(lesson: dict[str, Any] = lesson) -> None:
                 nonlocal names
                 names = load_lesson(lesson["name"], lesson["filename"], lesson["segments"])
 
             reply = answer(load, filename)
         else:
-            reply = answer(lambda body=body: inputs.unpack(body)(names), filename, max_bytes)
+
+            def probe(body: bytes = body) -> Any:
+                return inputs.unpack(body)(names)
+
+            reply = answer(probe, filename, max_bytes)
         _flush()
         send_frame(channel, nonce + reply)
     os._exit(0)

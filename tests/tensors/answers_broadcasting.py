@@ -87,7 +87,8 @@ def relu_(x):
 
 
 # %% relu wrong="multiplies by the mask"
-# Ordinary numbers come out right, but -inf does not: -inf * 0 is NaN. Choose or bound the elements rather than multiply them.
+# Ordinary numbers come out right, but -inf does not: -inf * 0 is NaN. Choose or bound the elements rather than
+# multiply them.
 def relu(x):
     return x * (x > 0)
 
@@ -391,7 +392,7 @@ def normalize_rows(x, eps):
 
 
 # %% normalize_rows wrong="squares before converting"
-# Small integer dtypes overflow: 20 * 20 does not fit into 8 bits. Convert to float32 before the squares, not after them.
+# Small integer dtypes overflow: 20 * 20 does not fit into 8 bits. Convert to float32 before the squares, not after.
 def normalize_rows(x, eps):
     length = (x * x).sum(dim=1, keepdim=True).sqrt()
     return x / length.clamp(min=eps)
@@ -542,7 +543,8 @@ def weighted_gray(img, weights):
 
 
 # %% weighted_gray wrong="squeezes every dimension of size 1"
-# This also removes other dimensions of size 1, such as a batch of one. `squeeze` without a dimension removes all it finds.
+# This also removes other dimensions of size 1, such as a batch of one: `squeeze` without a dimension removes all it
+# finds.
 def weighted_gray(img, weights):
     return (img * weights[:, None, None]).sum(dim=-3, keepdim=True).squeeze()
 
@@ -560,7 +562,7 @@ def weighted_gray(img, weights):
 
 
 # %% weighted_gray wrong="channels in the order blue, green, red"
-# The first weight is used for the last channel, as in libraries that store blue first. Here weight i belongs to channel i.
+# The first weight is used for the last channel, as if blue were stored first. Here weight i belongs to channel i.
 def weighted_gray(img, weights):
     return (img * weights.flip(0)[:, None, None]).sum(dim=-3)
 
@@ -580,7 +582,8 @@ def weighted_gray(img, weights):
 
 
 # %% weighted_gray wrong="weights cast to the image's dtype"
-# With a uint8 image the weights are cast to uint8 too, and whatever lies below 1 becomes 0. Cast in the other direction.
+# With a uint8 image the weights are cast to uint8 too, and whatever lies below 1 becomes 0. Cast in the other
+# direction.
 def weighted_gray(img, weights):
     return (img * weights.to(img.dtype)[:, None, None]).sum(dim=-3)
 

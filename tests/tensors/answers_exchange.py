@@ -327,14 +327,14 @@ def load_tensors(path):
     return {name: tensor for name, tensor in loaded.items()}
 
 
-# %% save_tensors right="mapped from disk, the default of weights_only"
+# %% save_tensors right="through lists, the default of weights_only"
 def save_tensors(tensors, path):
     own = {k: torch.tensor(v.tolist(), dtype=v.dtype).reshape(v.shape).requires_grad_(v.requires_grad) for k, v in tensors.items()}
     torch.save(own, str(path))
 
 
 def load_tensors(path):
-    return torch.load(path, map_location={"cuda:0": "cpu"})
+    return torch.load(path, map_location="cpu")
 
 
 # %% move_to wrong=".cuda() wherever there is a GPU"
@@ -396,17 +396,17 @@ def move_to(nested, device):
 
 
 # %% move_to wrong="the moved tensor is not kept"
-# `tensor.to(device)` returns the moved tensor and leaves the old one where it is. Here its result gets no name and no
-# place, so everything comes back unmoved.
+# `tensor.to(device)` returns the moved tensor and leaves the old one where it is. Here what comes back for the items gets
+# no name and no place, so the old container returns with everything unmoved.
 def move_to(nested, device):
     if isinstance(nested, Tensor):
-        nested.to(device)
-        return nested
+        return nested.to(device)
     if isinstance(nested, dict):
-        return {key: move_to(value, device) for key, value in nested.items()}
-    if isinstance(nested, (list, tuple)):
-        items = (move_to(item, device) for item in nested)
-        return getattr(type(nested), "_make", type(nested))(items)
+        for value in nested.values():
+            move_to(value, device)
+    elif isinstance(nested, (list, tuple)):
+        for item in nested:
+            move_to(item, device)
     return nested
 
 
@@ -779,7 +779,7 @@ def cast_exact(tensor, to):
     return result
 
 
-# %% cast_exact right="NumPy's longdouble-free check with int objects"
+# %% cast_exact right="NumPy arrays of Python numbers"
 def cast_exact(x, dtype):
     out = x.to(dtype)
     before = np.array(x.tolist(), dtype=object)

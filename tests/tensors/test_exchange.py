@@ -99,11 +99,11 @@ class TestFromNumpySafe:
 
         seen = observe(probe)
         expected = [numbers, np.array(list(raw), dtype=np.uint8), np.array([numbers] * 3)]
-        for name, out, source, wanted in zip(
-            ("a frozen array", "an array over bytes", "a broadcast array"), seen.outs, seen.sources, expected, strict=True
-        ):
+        names = ("a frozen array", "an array over bytes", "a broadcast array")
+        for name, out, source, wanted in zip(names, seen.outs, seen.sources, expected, strict=True):
             assert_tensor(out, as_tensor(wanted), f"the tensor of {name}", rtol=0, atol=0)
-            assert_equal(source, wanted, f"{name}, after zero_() on its tensor,", note="It is read-only: nothing may write into it.")
+            note = "It is read-only: nothing may write into it."
+            assert_equal(source, wanted, f"{name}, after zero_() on its tensor,", note=note)
         assert_equal(seen.writeable, [False] * 3, "whether the read-only arrays can be written afterwards")
 
     def test_sixteen_bit_values_above_32767_stay_right(self, observe, rng):
@@ -144,7 +144,8 @@ class TestFromNumpySafe:
 
     def test_any_shape(self, observe, rng):
         value = rng.uniform(1, 9)
-        plain = [np.array(value), rng.array((1,)), rng.array((0, 3)), rng.array((2, 0, 4), np.int32), rng.array((1, 2, 1, 3))]
+        plain = [np.array(value), rng.array((1,)), rng.array((0, 3)), rng.array((2, 0, 4), np.int32)]
+        plain.append(rng.array((1, 2, 1, 3)))
         weights = rng.array((4,), np.float64)
 
         def probe(m):
@@ -185,7 +186,10 @@ class TestSaveTensors:
             "row": rng.tensor((1, c)),
             "wide": rng.tensor((b, 1)).expand(b, c),
         }
-        sent = {name: tensors[name] for name in rng.shuffled(list(tensors))}
+        names = rng.shuffled(list(tensors))
+        if names == sorted(names):
+            names.reverse()
+        sent = {name: tensors[name] for name in names}
 
         def probe(m):
             with tempfile.TemporaryDirectory() as folder:
@@ -201,7 +205,7 @@ class TestSaveTensors:
             assert_tensor(seen.back[name], tensor, f"`{name}`, saved and loaded,", rtol=0, atol=0)
 
     def test_dtypes_come_back(self, observe, rng):
-        names = "float16 bfloat16 float32 float64 complex64 bool uint8 int8 int16 int32 int64 uint16".split()
+        names = "float16 bfloat16 float32 float64 complex64 bool uint8 int8 int16 int32 int64".split()
         sent = {name: rng.tensor((2, 3), torch.float32, 1, 90).to(getattr(torch, name)) for name in names}
         sent["int64"][0, 0] = 2**53 + 1
         sent["float64"][0, 0] = 1 + 2.0**-40
@@ -220,8 +224,9 @@ class TestSaveTensors:
 
         def probe(m):
             leaf = trained.clone().requires_grad_()
+            sent = {"leaf": leaf, "frozen": frozen, "doubled": leaf * 2, "counts": counts}
             with tempfile.TemporaryDirectory() as folder:
-                m.save_tensors({"leaf": leaf, "frozen": frozen, "doubled": leaf * 2, "counts": counts}, f"{folder}/g.pt")
+                m.save_tensors(sent, f"{folder}/g.pt")
                 back = m.load_tensors(f"{folder}/g.pt")
             return {
                 "flags": {name: tensor.requires_grad for name, tensor in back.items()},
@@ -237,7 +242,7 @@ class TestSaveTensors:
 
     @pytest.mark.weight(2)
     def test_a_small_view_makes_a_small_file(self, observe, rng):
-        buffer, at = rng.tensor((256, 256)), rng.integer(1, 200)
+        buffer, at = rng.tensor((128, 128)), rng.integer(1, 120)
 
         def probe(m):
             views = {"a row": buffer[at], "a column": buffer[:, at], "a block": buffer[at : at + 3, 2:7]}
@@ -253,7 +258,7 @@ class TestSaveTensors:
         expected = {"a row": buffer[at], "a column": buffer[:, at], "a block": buffer[at : at + 3, 2:7]}
         for name, (size, storage_bytes, back) in observe(probe).items():
             own = expected[name].numel() * 4
-            about = f"{name} of a (256, 256) float32 tensor has {own} bytes of numbers"
+            about = f"{name} of a (128, 128) float32 tensor has {own} bytes of numbers"
             assert size <= own + 16 * 1024, f"{about}, but its file has {size:,} bytes."
             assert storage_bytes <= own, f"{about}, but it comes back as a view of {storage_bytes:,} bytes."
             assert_tensor(back, expected[name], f"{name}, saved and loaded,", rtol=0, atol=0)
@@ -307,13 +312,14 @@ class TestSaveTensors:
                 torch.save({"weight": honest}, f"{folder}/honest.pt")
                 torch.save({"weight": honest, "extra": Stranger()}, f"{folder}/stranger.pt")
                 error = error_of(lambda: m.load_tensors(f"{folder}/stranger.pt"))
-                return {"ran": os.path.exists(trace), "error": error, "honest": dict(m.load_tensors(f"{folder}/honest.pt"))}
+                good = m.load_tensors(f"{folder}/honest.pt")
+                return {"ran": os.path.exists(trace), "error": error, "honest": dict(good)}
 
         seen = observe(probe)
         assert_equal(seen.honest, {"weight": honest}, "what comes from an honest file")
         assert not seen.ran, (
-            "`load_tensors` ran the code that a stranger had put into the file. It only made a folder, but it might have "
-            "done anything."
+            "`load_tensors` ran the code that a stranger had put into the file. "
+            "It only made a folder, but it might have done anything."
         )
         assert_error(seen.error, pickle.UnpicklingError, "when the file holds an object with code", "`load_tensors`")
 
@@ -321,7 +327,7 @@ class TestSaveTensors:
         weight, bias = rng.tensor((2, 3)), rng.tensor((3,), torch.float16)
         file = io.BytesIO()
         # The file that a machine with a GPU would have written: all that differs is where it says its storages were.
-        with mock.patch.object(torch.serialization, "location_tag", lambda storage: "cuda:0"):
+        with mock.patch.object(torch.serialization, "location_tag", return_value="cuda:0"):
             torch.save({"weight": weight, "bias": bias}, file)
         content = file.getvalue()
 
@@ -355,7 +361,8 @@ class TestSaveTensors:
 
         seen = observe(probe)
         assert_equal(seen.names, ["row", "trained"], "the names in the dict after saving")
-        assert_equal(seen.same, [True, True], "whether the dict still holds the very same tensors", note="It was edited.")
+        for name, same in zip(("row", "trained"), seen.same, strict=True):
+            assert same, f"after saving, `tensors[{name!r}]` should be the same tensor as before, but it is another."
         assert seen.view, "after saving, the row should still be a view of its buffer, but it is not any more."
         assert_equal(seen.flags, [False, True], "`requires_grad` of the caller's tensors after saving")
         assert_tensor(seen.row, buffer[2], "the caller's tensor after saving", rtol=0, atol=0)
@@ -367,22 +374,25 @@ def on_meta(shape, dtype=torch.float32):
 
 
 def named_tuples():
-    """A namedtuple type, and a function that says what is in nested containers with namedtuples spelled out.
+    """A namedtuple type, and a function that lists the types of nested containers, and their leaves.
 
     Made afresh by a call, so that they travel with a probe instead of being looked up in this module.
     """
     target_type = collections.namedtuple("Target", ["label", "mask"])
 
-    def plain(value):
-        if isinstance(value, target_type):
-            return {"a Target of": [plain(item) for item in value]}
-        if type(value) is dict:
-            return {key: plain(item) for key, item in value.items()}
-        if type(value) in (list, tuple):
-            return type(value)([plain(item) for item in value])
-        return value
+    def kinds(value):
+        if not isinstance(value, (dict, list, tuple)):
+            return []
+        items = value.values() if isinstance(value, dict) else value
+        return [type(value).__name__, *(kind for item in items for kind in kinds(item))]
 
-    return target_type, plain
+    def leaves(value):
+        if not isinstance(value, (dict, list, tuple)):
+            return [value]
+        items = value.values() if isinstance(value, dict) else value
+        return [leaf for item in items for leaf in leaves(item)]
+
+    return target_type, lambda value: (kinds(value), leaves(value))
 
 
 @exercise("move_to")
@@ -409,16 +419,17 @@ class TestMoveTo:
     def test_moves_tensors_at_every_depth(self, observe, rng):
         a, b, c = rng.sizes(3)
         x, y, z = rng.tensor((a, b)), rng.tensor((c,), torch.int64), rng.tensor((b, c), torch.float64)
-        nested = {"z": z, "parts": [x, (y, [z, {"deep": (x,)}])], 7: (y, x), "empty": {"list": [], "tuple": (), "dict": {}}}
+        nested = {"z": z, "parts": [x, (y, [z, {"deep": (x,)}])], 7: (y, x)}
+        nested["empty"] = {"list": [], "tuple": (), "dict": {}}
 
         def probe(m):
-            moved = m.move_to(nested, "meta")
+            stays, moved = m.move_to(nested, "cpu"), m.move_to(nested, "meta")
             return {
+                "stays": stays,
                 "moved": moved,
                 "order": list(moved),
                 "list": m.move_to([x, [y]], "meta"),
                 "tuple": m.move_to((x, (y,)), "meta"),
-                "stays": m.move_to(nested, "cpu"),
             }
 
         seen = observe(probe)
@@ -426,28 +437,33 @@ class TestMoveTo:
         expected = {"z": mz, "parts": [mx, (my, [mz, {"deep": (mx,)}])], 7: (my, mx), "empty": nested["empty"]}
         assert_equal(seen.list, [mx, [my]], '`move_to([x, [y]], "meta")`')
         assert_equal(seen.tuple, (mx, (my,)), '`move_to((x, (y,)), "meta")`')
-        assert_equal(seen.moved, expected, 'the nested dict, moved to "meta",')
+        assert_equal(seen.moved, expected, '`move_to(nested, "meta")`')
         assert_equal(seen.order, list(nested), "the order of the keys")
-        assert_equal(seen.stays, nested, 'the nested dict, moved to "cpu",')
+        assert_equal(seen.stays, nested, '`move_to(nested, "cpu")`')
 
     def test_namedtuples_stay_namedtuples(self, observe, rng):
-        target_type, plain = named_tuples()
+        target_type, spell = named_tuples()
         label, mask = rng.tensor((2,), torch.int64), rng.tensor((3, 4))
 
         def probe(m):
             return [
-                plain(m.move_to(target_type(label, mask), "meta")),
-                plain(m.move_to({"target": [target_type(mask, (label, target_type(label, "t")))]}, "meta")),
-                plain(m.move_to(target_type(label, None), "cpu")),
+                spell(m.move_to(target_type(label, mask), "meta")),
+                spell(m.move_to({"targets": [target_type(mask, (label, target_type(label, "t")))]}, "meta")),
+                spell(m.move_to(target_type(label, None), "cpu")),
             ]
 
-        first, second, third = observe(probe)
         ml, mm = on_meta((2,), torch.int64), on_meta((3, 4))
-        assert_equal(first, {"a Target of": [ml, mm]}, "a namedtuple, moved,")
-        inner = {"a Target of": [ml, "t"]}
-        expected = {"target": [{"a Target of": [mm, (ml, inner)]}]}
-        assert_equal(second, expected, "namedtuples inside other containers, moved,")
-        assert_equal(third, {"a Target of": [label, None]}, "a namedtuple with a None in it, moved,")
+        expected = {
+            "Target(label, mask)": (["Target"], [ml, mm]),
+            '{"targets": [Target(mask, (label, Target(label, "t")))]}': (
+                ["dict", "list", "Target", "tuple", "Target"],
+                [mm, ml, ml, "t"],
+            ),
+            "Target(label, None)": (["Target"], [label, None]),
+        }
+        for (call, (kinds, leaves)), (got_kinds, got_leaves) in zip(expected.items(), observe(probe), strict=True):
+            assert_equal(got_kinds, kinds, f"the types of the containers that come back for {call}, from outside in,")
+            assert_equal(got_leaves, leaves, f"what is inside the containers that come back for {call}")
 
     def test_everything_else_comes_back_as_it_is(self, observe, rng):
         x, number = rng.tensor((2, 3)), rng.integer(1000, 9999)
@@ -469,8 +485,10 @@ class TestMoveTo:
         assert_tensor(seen.x, on_meta((2, 3)), "the tensor beside them")
         assert_equal(seen.names, ["x", "rest", "missing"], "the keys")
         kinds = [type(leaf).__name__ for leaf in leaves] + ["object", "range", type(Path()).__name__, "set"]
-        assert_equal(seen.kinds, kinds, "the types of the other leaves")
-        assert_equal(seen.same, [True] * len(kinds), "for each leaf, whether it is still the same object,")
+        assert_equal(len(seen.kinds), len(kinds), "the number of leaves in the list beside the tensor")
+        for got, kind, same in zip(seen.kinds, kinds, seen.same, strict=True):
+            assert got == kind, f"a leaf of type {kind} should come back as it is, but a {got} came back."
+            assert same, f"a leaf of type {kind} should come back as the very same object, but another one came back."
         assert_equal(seen.alone, ["text", None], '`move_to("text", ...)` and `move_to(None, ...)`')
 
     def test_does_not_edit_its_input(self, observe, rng):
@@ -479,41 +497,50 @@ class TestMoveTo:
         def probe(m):
             inner, names = [y, "y"], {"one": 1}
             batch = {"x": x, "inner": inner, "pair": (y, [x]), "names": names}
-            moved, again = m.move_to(batch, "meta"), m.move_to(batch, "cpu")
+            again, moved = m.move_to(batch, "cpu"), m.move_to(batch, "meta")
             return {
                 "moved": moved,
                 "batch": batch,
-                "kept": [batch["x"] is x, batch["inner"] is inner, inner[0] is y],
-                "fresh": [
-                    new is not old
-                    for other in (moved, again)
-                    for new, old in ((other, batch), (other["inner"], inner), (other["names"], names))
-                ],
+                "kept": {"x": batch["x"] is x, "inner": batch["inner"] is inner, "names": batch["names"] is names},
+                "reused": {
+                    where: [out is batch, out["inner"] is inner, out["names"] is names]
+                    for where, out in {"meta": moved, "cpu": again}.items()
+                },
             }
 
         seen = observe(probe)
         mx, my = on_meta((2, 3)), on_meta((4,))
         moved = {"x": mx, "inner": [my, "y"], "pair": (my, [mx]), "names": {"one": 1}}
         assert_equal(seen.moved, moved, "what comes back")
-        assert_equal(seen.batch, {"x": x, "inner": [y, "y"], "pair": (y, [x]), "names": {"one": 1}}, "the input afterwards")
-        assert_equal(seen.kept, [True] * 3, "whether the input still holds the very same objects")
-        assert_equal(seen.fresh, [True] * 6, "whether each dict and list that comes back is a new one")
+        before = {"x": x, "inner": [y, "y"], "pair": (y, [x]), "names": {"one": 1}}
+        assert_equal(seen.batch, before, "the input afterwards")
+        for key, kept in seen.kept.items():
+            assert kept, f"afterwards, the input should hold the same object at [{key!r}] as before, but it does not."
+        for where, flags in seen.reused.items():
+            for what, reused in zip(("dict", "list inside it", "dict without tensors inside it"), flags, strict=True):
+                assert not reused, f"moved to {where!r}, the {what} should be a new one, but it is the caller's own."
 
-    def test_what_was_moved_computes_on_its_device(self, observe, rng):
+    def test_what_was_moved_takes_part_in_the_computation(self, observe, rng):
         rows, inner, columns = rng.sizes(3)
-        x, weight = rng.tensor((rows, inner)), rng.tensor((inner, columns)).requires_grad_()
+        x, weight = rng.tensor((rows, inner), torch.float64), rng.tensor((inner, columns), torch.float64)
+        upstream = rng.strided((rows, columns), torch.float64)
 
         def probe(m):
-            batch = m.move_to({"x": x, "layers": [weight, None]}, "meta")
-            out = batch["x"] @ batch["layers"][0]
-            here = m.move_to((weight * 3,), "cpu")[0]
-            gradient = torch.autograd.grad(here.sum(), weight)[0] if here.requires_grad else None
-            return {"out": out, "grad": [out.requires_grad, batch["x"].requires_grad], "gradient": gradient}
+            leaf = weight.clone().requires_grad_()
+            batch = {"x": x, "layers": [leaf, leaf * 3, None]}
+            here, there = m.move_to(batch, "cpu"), m.move_to(batch, "meta")
+            out = here["x"] @ here["layers"][1]
+            graph = (out * upstream).sum()
+            gradient = torch.autograd.grad(graph, leaf)[0] if graph.requires_grad else None
+            moved = [there["x"], *there["layers"][:2]]
+            return {"out": out.detach(), "gradient": gradient, "flags": [tensor.requires_grad for tensor in moved]}
 
         seen = observe(probe)
-        assert_tensor(seen.out, on_meta((rows, columns)), "`x @ weight`, both moved to meta,")
-        assert_equal(seen.grad, [True, False], "`requires_grad` of `x @ weight` and of `x` after moving")
-        assert_tensor(seen.gradient, torch.full((inner, columns), 3.0), "the gradient through a moved tensor")
+        assert_tensor(seen.out, x @ (weight * 3), "`x @ weight`, both moved to cpu,")
+        assert_tensor(seen.gradient, 3 * x.T @ upstream, "the gradient that flows back through a moved tensor")
+        kinds = ("plain tensor", "leaf that requires a gradient", "result that requires a gradient")
+        for kind, flag, wanted in zip(kinds, seen.flags, (False, True, True), strict=True):
+            assert_equal(flag, wanted, f"`requires_grad` of a {kind}, moved to meta,")
 
     @pytest.mark.gpu
     def test_what_was_moved_computes_on_the_gpu(self, observe, rng):
@@ -564,7 +591,7 @@ def fits(x, cast):
 
 
 NUMBERS = [
-    *(0, 1, -1, 2, -2, 0.5, -0.25, 100, 127, 128, -128, -129, 255, 256, 257, -300, 2048, 2049, 32767, 32768, 65504, 65519),
+    *(0, 1, -1, 2, -2, 0.5, -0.25, 100, 127, 128, -128, -129, 255, 256, 257, -300, 2048, 2049, 32767, 32768, 65504),
     *(65520, 2**24, 2**24 + 1, -(2**24) - 1, 2**24 + 2, 2**31 - 1, 2**31, -(2**31), 2**53, 2**53 + 1, 2**62, 2**63 - 1),
     *(-(2**63), 2**63 - 1024, 2**63, 0.1, 1e-8, 1e-50, 1e30, -1e30, 1e300, math.inf, -math.inf, math.nan),
 ]
@@ -591,9 +618,9 @@ class TestCastExact:
         at, part = rng.integer(0, 5), rng.choice([0.25, 0.5, -0.75])
         broken = whole.clone()
         broken[at] += part
-        dtypes = rng.shuffled(INTS)
-        cases = [(whole.to(source), dtype) for dtype in dtypes for source in FLOATS]
-        cases += [(broken.to(source), dtype) for dtype in dtypes for source in FLOATS]
+        pairs = [(FLOATS[index % 4], dtype) for index, dtype in enumerate(rng.shuffled(INTS))]
+        cases = [(whole.to(source), dtype) for source, dtype in pairs]
+        cases += [(broken.to(source), dtype) for source, dtype in pairs]
         cases += [(torch.tensor([-0.0, -3.0]), torch.int16), (torch.tensor([-0.5]), torch.int64)]
         cases += [(torch.tensor([1e-30]), torch.int32)]
         judge_casts(observe(casting(cases)), cases, "because of the fraction")
@@ -608,7 +635,8 @@ class TestCastExact:
             cases.append((torch.tensor([small, edge + (1 if edge > 0 else -1)]), dtype))
             cases.append((torch.tensor([edge + (2 if edge > 0 else -2), small]), dtype))
         cases += [(torch.tensor([2**24 + 1, 7], dtype=torch.int32), dtype) for dtype in (torch.float32, torch.float64)]
-        cases += [(torch.tensor([rng.integer(2**54, 2**60) * 2 + 1, 5]), dtype) for dtype in (torch.float32, torch.float64)]
+        odd = 2 * rng.integer(2**54, 2**60) + 1
+        cases += [(torch.tensor([odd, 5]), dtype) for dtype in (torch.float32, torch.float64)]
         judge_casts(observe(casting(cases)), cases, "because a float of that dtype has too few digits for it")
 
     def test_values_out_of_range_are_refused(self, observe, rng):
@@ -680,8 +708,9 @@ class TestCastExact:
             (torch.tensor([1.0, value], dtype=source), dtype)
             for value in special
             for source in FLOATS
-            for dtype in (torch.int64, torch.int32, torch.uint8, torch.bool)
+            for dtype in (torch.int64, rng.choice(INTS), torch.bool)
         ]
+        cases += [(torch.tensor([1.0, -math.inf], dtype=torch.float16), torch.int32)]
         cases += [(torch.tensor([1.0, number], dtype=source), torch.int64) for source in FLOATS]
         judge_casts(observe(casting(cases)), cases, "because no integer and no bool is NaN or infinite")
 

@@ -40,22 +40,23 @@ def view_probe(call, cases):
     def probe(m):
         seen = []
         for x, new in cases:
-            same_place, before, old = x[...], layout_of(x), x.clone()
+            same_place = x[...]
             out = call(m, x)
-            seen.append({"before": before, "after": layout_of(x), "old": old, "x": same_place.clone()})
+            after = {"layout": layout_of(x), "x": same_place.clone()}
             same_place.copy_(new)
-            seen[-1]["out"] = out
+            seen.append({**after, "out": out})
         return seen
 
     return probe
 
 
-def assert_view(saw, expected, name, call):
-    """What `view_probe` saw: the input (called `name`) as it was, and a result that shows what was written later."""
-    assert_tensor(saw["x"], saw["old"], f"after {call}, the numbers in {name}", rtol=0, atol=0)
+def assert_view(saw, x, expected, name, call):
+    """What `view_probe` saw: the input x (called `name`) as it was, and a result that shows what was written later."""
+    assert_tensor(saw["x"], x, f"after {call}, the numbers in {name}", rtol=0, atol=0)
     for part in ("shape", "stride", "offset"):
         note = f"Return a new view and leave {name} as it is."
-        assert_equal(saw["after"][part], saw["before"][part], f"after {call}, the {part} of {name} itself", note=note)
+        what = f"after {call}, the {part} of {name} itself"
+        assert_equal(saw["layout"][part], layout_of(x)[part], what, note=note)
     note = "A view shares its storage with the input; a copy does not notice what is written there later."
     what = f"{call}, once new numbers are written into {name},"
     assert_tensor(saw["out"], expected, what, rtol=0, atol=0, note=note)
@@ -66,9 +67,10 @@ def gradient_probe(call, x, upstream):
 
     def probe(m):
         out = call(m, x)
-        seen = {"out": out, "tracked": out.requires_grad, "grad": None}
-        if out.requires_grad and out.shape == upstream.shape:
-            (seen["grad"],) = torch.autograd.grad(out, x, upstream)
+        tracked = isinstance(out, torch.Tensor) and out.requires_grad
+        seen = {"out": out, "tracked": tracked, "grad": None}
+        if tracked and out.shape == upstream.shape:
+            (seen["grad"],) = torch.autograd.grad((out * upstream).sum(), x)
         return seen
 
     return probe
@@ -103,6 +105,7 @@ class TestHwcToChw:
         images = {
             "contiguous": rng.tensor((n, h, w, c)),
             "non-contiguous": rng.strided((h, w, c)),
+            "strided": rng.strided((n, h, w, c)),
             # No single stride runs through both batch dimensions: they cannot be merged without a copy.
             "sliced": rng.tensor((n, frames + 2, h, w, c))[:, 1:-1],
         }
@@ -110,7 +113,7 @@ class TestHwcToChw:
         seen = observe(view_probe(lambda m, x: m.hwc_to_chw(x), cases))
         for kind, (x, new), saw in zip(images, cases, seen, strict=True):
             call = f"`hwc_to_chw(x)` of a {kind} x of shape {tuple(x.shape)}"
-            assert_view(saw, channels_first(new), "x", call)
+            assert_view(saw, x, channels_first(new), "x", call)
 
     def test_takes_x_with_any_strides(self, observe, rng):
         h, w, c, n = rng.sizes(4)
@@ -164,11 +167,12 @@ class TestTransposeView:
 
     def test_counts_negative_dimensions_from_the_end(self, observe, rng):
         t = rng.tensor(rng.sizes(3, 2, 5))
-        pairs = [(0, -1), (-3, 1), (-1, -2), (-3, -1), (-2, 0), (2, -2)]
-        seen = observe(lambda m: [m.transpose_view(t[...], a, b) for a, b in pairs])
-        for (a, b), out in zip(pairs, seen, strict=True):
-            what = f"`transpose_view(t, {a}, {b})` of shape {tuple(t.shape)}"
-            assert_tensor(out, swapped(t, a, b), what, rtol=0, atol=0)
+        # The first ones name dimensions that exist without the minus sign too; -3 does not.
+        for pairs in ([(0, -1), (-1, -2), (-2, 0), (2, -2), (-1, 1)], [(-3, 1), (-3, -1), (2, -3)]):
+            seen = observe(lambda m: [m.transpose_view(t[...], a, b) for a, b in pairs])
+            for (a, b), out in zip(pairs, seen, strict=True):
+                what = f"`transpose_view(t, {a}, {b})` of shape {tuple(t.shape)}"
+                assert_tensor(out, swapped(t, a, b), what, rtol=0, atol=0)
 
     def test_keeps_the_offset(self, observe, rng):
         a, b, c = rng.sizes(3, 2, 5)
@@ -203,8 +207,8 @@ class TestTransposeView:
         tensors = {"contiguous": rng.tensor(shape), "non-contiguous": rng.strided(shape)}
         cases = [(t, rng.tensor(shape, low=3, high=5)) for t in tensors.values()]
         seen = observe(view_probe(lambda m, t: m.transpose_view(t, 2, 0), cases))
-        for kind, (_, new), saw in zip(tensors, cases, seen, strict=True):
-            assert_view(saw, swapped(new, 2, 0), "t", f"`transpose_view(t, 2, 0)` of a {kind} t")
+        for kind, (t, new), saw in zip(tensors, cases, seen, strict=True):
+            assert_view(saw, t, swapped(new, 2, 0), "t", f"`transpose_view(t, 2, 0)` of a {kind} t")
 
     def test_rejects_dimensions_that_do_not_exist(self, observe, rng):
         t = rng.tensor(rng.sizes(3, 2, 5))
@@ -305,28 +309,22 @@ class TestSlidingWindows:
         cases = [(x, rng.tensor((length,), low=3, high=5)) for x in signals.values()]
         for step in (2, 5, 6):
             seen = observe(view_probe(lambda m, x: m.sliding_windows(x, 5, step), cases))
-            for kind, (_, new), saw in zip(signals, cases, seen, strict=True):
-                assert_view(saw, windows(new, 5, step), "x", f"`sliding_windows(x, 5, {step})` of a {kind} x")
+            for kind, (x, new), saw in zip(signals, cases, seen, strict=True):
+                call = f"`sliding_windows(x, 5, {step})` of a {kind} x"
+                assert_view(saw, x, windows(new, 5, step), "x", call)
 
     def test_gives_no_rows_when_x_is_shorter_than_a_window(self, observe, rng):
-        cases = [
-            (rng.tensor((length,), dtype), size, step)
-            for length, size, step, dtype in (
-                (4, 5, 2, torch.float32),
-                (2, 9, 1, torch.float64),
-                (3, 11, 2, torch.int64),
-                (5, 6, 4, torch.bfloat16),
-                (0, 3, 2, torch.float32),
-                # Exactly one window, and windows of one element.
-                (5, 5, 3, torch.float64),
-                (1, 1, 4, torch.float32),
-                (6, 1, 2, torch.int64),
-            )
-        ]
-        seen = observe(lambda m: [m.sliding_windows(x, size, step) for x, size, step in cases])
-        for (x, size, step), out in zip(cases, seen, strict=True):
-            what = f"`sliding_windows(x, {size}, {step})` of {x.shape[0]} elements"
-            assert_tensor(out, windows(x, size, step), what, rtol=0, atol=0)
+        lengths = {
+            "a little shorter, just long enough": [(4, 5, 2), (5, 6, 4), (5, 5, 3), (1, 1, 4), (6, 1, 2)],
+            "much shorter": [(2, 9, 1), (3, 11, 2), (0, 3, 2)],
+        }
+        dtypes = (torch.float64, torch.int64, torch.bfloat16)
+        for drawn in lengths.values():
+            cases = [(rng.tensor((length,), rng.choice(dtypes)), size, step) for length, size, step in drawn]
+            seen = observe(lambda m: [m.sliding_windows(x, size, step) for x, size, step in cases])
+            for (x, size, step), out in zip(cases, seen, strict=True):
+                what = f"`sliding_windows(x, {size}, {step})` of {x.shape[0]} elements"
+                assert_tensor(out, windows(x, size, step), what, rtol=0, atol=0)
 
     def test_rejects_sizes_and_steps_below_one(self, observe, rng):
         x = rng.tensor((rng.integer(9, 12),))

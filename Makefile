@@ -1,0 +1,66 @@
+# Type `make` for the list of targets. The first use of any of them sets .venv up.
+
+PYTHON ?= python3
+VENV   := .venv
+RUN    := $(VENV)/bin/python -m grader
+STAMP  := $(VENV)/.installed
+
+SUBMISSION ?= exercises
+EXERCISE   ?=
+OPTIONS    ?=
+ONLY       := $(if $(EXERCISE),$(foreach id,$(EXERCISE),-e $(id)))
+
+.DEFAULT_GOAL := help
+.PHONY: help setup grade list check test build bench gpu clean
+
+help: ## show this list
+	@echo "make TARGET, where TARGET is one of"
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo
+	@echo "make grade SUBMISSION=path     grades another folder, .py file or notebook"
+	@echo "make grade EXERCISE=name       grades one exercise; OPTIONS='--seed 7' passes options on"
+
+setup: $(STAMP) ## install into .venv (a minute or two); again only when requirements.lock changed
+
+# The stamp holds the lock that was installed, so that a fresh checkout of the same lock installs nothing.
+$(STAMP): requirements.lock
+	@if ! cmp -s requirements.lock $(STAMP); then \
+	    echo "Setting up $(VENV): installing PyTorch and the other packages. This takes a minute or two, once."; \
+	    $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	        || { echo "Python 3.11 or later is needed: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 2; }; \
+	    test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV) || exit 2; \
+	    $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --requirement requirements.lock \
+	        || { echo "Installing failed: see above; then run make again." >&2; exit 2; }; \
+	    echo "Set-up done."; \
+	fi
+	@cp requirements.lock $(STAMP)
+
+grade: $(STAMP) ## grade your answers in exercises/ and show what to do next
+	@$(RUN) grade $(SUBMISSION) $(ONLY) $(OPTIONS)
+
+list: $(STAMP) ## list all exercises
+	@$(RUN) list $(OPTIONS)
+
+check: $(STAMP) ## for authors: test the tests with known right and wrong answers
+	@$(RUN) check $(ONLY) $(OPTIONS)
+
+test: $(STAMP) ## run the project's own tests: style, types, the grader, the course
+	@$(VENV)/bin/ruff check .
+	@$(VENV)/bin/ruff format --check --quiet grader
+	@$(VENV)/bin/mypy
+	@$(RUN) check
+	@$(VENV)/bin/python -m pytest
+
+build: $(STAMP) ## make exercises/ from solutions/ (never overwrites what you wrote)
+	@$(RUN) build exercises $(OPTIONS)
+
+bench: $(STAMP) ## measure how long people wait, next to what they would use instead
+	@$(RUN) bench $(OPTIONS)
+
+# With the python at hand: on a GPU host torch and its CUDA are already there.
+gpu: ## run the gpu tests on solutions/ with this machine's python (needs CUDA)
+	@$(if $(wildcard $(STAMP)),$(VENV)/bin/python,$(PYTHON)) -m grader grade solutions --gpu require $(OPTIONS)
+
+clean: ## remove .venv and all caches
+	rm -rf $(VENV) .grader .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,26 @@
+"""How long people wait, next to what they would use instead: `python -m grader bench`.
+
+Imports nothing at once: pytest and notebook kernels load parts of this package while they are being timed.
+"""
+
+from __future__ import annotations
+
+
+def run_bench(submissions: int, nbgrader: bool) -> None:
+    """Measure every way of grading on the same submissions and print the table; see grader.bench.measuring.
+
+    Args:
+        submissions: how many, 2 or more: the solutions, the stubs, and mixtures.
+        nbgrader: run `nbgrader autograde` on them too.
+
+    Raises:
+        GraderError: something that is to be measured does not run.
+        SystemExit: 1, after the table, if the ways disagree about points.
+    """
+    from grader.bench.measuring import measure
+    from grader.bench.table import show
+
+    report = measure(submissions, nbgrader)
+    show(report)
+    if report.disagreements:
+        raise SystemExit(1)

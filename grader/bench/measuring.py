@@ -1,0 +1,175 @@
+"""Runs every way of grading on the same submissions, one after another, and collects times and points."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import statistics
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+
+from grader.bench.commands import time_python
+from grader.bench.saving import spread, time_saves
+from grader.bench.steps import Steps, show_steps
+from grader.bench.submissions import MadeSubmission, make_submissions
+from grader.bench.table import Report, Way, disagreements
+from grader.bench.tally import points_of
+from grader.course import ROOT, Course, Exercise, load_course, suite_path
+from grader.grading import worker_pool
+from grader.judge import judge
+from grader.result import Result
+from grader.submission import Submission, read_submission
+from grader.workers import WorkerPool
+
+SEED = 7  # Of the random inputs: the same for every way, so that the points can be compared.
+ROUNDS = 3
+SAVED_EXERCISES, SAVES = 10, 5
+TESTS_RAN = (0, 1)  # pytest's exit status when all passed, and when some failed.
+
+
+def measure(count: int, nbgrader: bool) -> Report:
+    """Make `count` submissions, grade them in every way, and compare.
+
+    Raises:
+        GraderError: one of the ways does not run.
+    """
+    course = load_course()
+    exercises = [exercise for exercise in course.exercises if exercise.tests]
+    saved = spread(exercises, SAVED_EXERCISES)
+    total = 2 * count + 2 * count * ROUNDS + count * nbgrader + 2 * len(saved)
+    with tempfile.TemporaryDirectory(prefix="grader-bench-") as scratch, show_steps(total) as steps:
+        bench = _Bench(course, exercises, count, Path(scratch), steps)
+        return bench.run(nbgrader, saved)
+
+
+class _Bench:
+    """What all ways share: the course, the submissions and where they lie."""
+
+    def __init__(self, course: Course, exercises: Sequence[Exercise], count: int, scratch: Path, steps: Steps) -> None:
+        self.course = course
+        self.exercises = exercises
+        self.scratch = scratch
+        self.steps = steps
+        self.made = make_submissions(course, exercises, count)
+        self.folders = {made.name: made.write(scratch / "submissions") for made in self.made}
+
+    def run(self, nbgrader: bool, saved: Sequence[Exercise]) -> Report:
+        load = os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
+        cold, plain, classes = self.cold_and_plain()
+        plain_saves = [self.plain_save(exercise, classes[exercise.id]) for exercise in saved]
+        started = time.perf_counter()
+        with worker_pool(self.exercises, self.course, gpu="off") as pool:
+            self.steps.say("b  starting the pool")
+            solved = self.judged(self.read(self.made[0]), pool)
+            started = time.perf_counter() - started
+            warm, floor, spread_text = self.warm_and_floor(pool)
+            saves = [seconds for exercise in saved for seconds in self.save(exercise, pool)]
+            isolation = pool.isolation
+        ways = [cold, warm, plain, floor]
+        if nbgrader:
+            ways.insert(3, self.nbgrader({exercise.id: exercise.max_points for exercise in solved.exercises}))
+        facts = (
+            f"{len(self.made)} submissions of {len(self.exercises)} exercises, seed {SEED}. {_cores()} cores, load "
+            f"{load:.1f} at the start, {platform.system()} {platform.machine()}, Python {platform.python_version()}, "
+            f"torch {torch.__version__}, isolation {isolation.level}.",
+        )
+        notes = (
+            f"b and e: median of {ROUNDS} rounds by turns ({spread_text}); b without starting the pool and a first "
+            f"judging, which took {started:.2f} s, once.",
+            f"f: median of {len(saved)} exercises x {SAVES} saves; plain pytest of the same, once each.",
+        )
+        return Report(
+            ways=tuple(ways),
+            save_seconds=statistics.median(saves),
+            plain_save_seconds=statistics.median(plain_saves),
+            facts=facts,
+            notes=notes,
+            disagreements=disagreements([warm, *(way for way in ways if way is not warm)]),
+        )
+
+    def read(self, made: MadeSubmission) -> Submission:
+        return read_submission(self.folders[made.name], self.course)
+
+    def judged(self, submission: Submission, pool: WorkerPool | None) -> Result:
+        return judge(submission, self.exercises, pool, seed=SEED, gpu="off")
+
+    def cold_and_plain(self) -> tuple[Way, Way, dict[str, str]]:
+        """Our `grade` and plain pytest, by turns, a fresh process each; and the test class of each exercise."""
+        seconds = {"a": 0.0, "c": 0.0}
+        points: dict[str, dict[str, dict[str, float]]] = {"a": {}, "c": {}}
+        classes: dict[str, str] = {}
+        suites = [str(suite_path(lesson_id).relative_to(ROOT)) for lesson_id in self.lesson_ids]
+        file = self.scratch / "result.json"
+        for made in self.made:
+            folder = str(self.folders[made.name])
+            self.steps.take(f"a  grade {made.name}, cold")
+            options = ["--seed", str(SEED), "--gpu", "off", "--json", str(file)]
+            seconds["a"] += time_python(["-m", "grader", "grade", folder, *options], self.scratch)
+            graded = json.loads(file.read_text(encoding="utf-8"))["exercises"]
+            points["a"][made.name] = {exercise["id"]: exercise["points"] for exercise in graded}
+            self.steps.take(f"c  pytest {made.name}")
+            seconds["c"] += self.pytest(suites, folder, file)
+            notes = json.loads(file.read_text(encoding="utf-8"))
+            points["c"][made.name] = {exercise.id: points_of(exercise, notes) for exercise in self.exercises}
+            classes |= {note["exercise"]: nodeid.rsplit("::", 1)[0] for nodeid, note in notes.items()}
+        cold = Way("a", "grader grade, cold start each", seconds["a"], points["a"])
+        plain = Way("c", "plain pytest, fresh process each", seconds["c"], points["c"])
+        return cold, plain, classes
+
+    @property
+    def lesson_ids(self) -> list[str]:
+        return list(dict.fromkeys(exercise.lesson_id for exercise in self.exercises))
+
+    def pytest(self, what: list[str], submission: str, file: Path) -> float:
+        arguments = ["-m", "pytest", *what, "--submission", submission, "--seed", str(SEED)]
+        arguments += ["-q", "-p", "no:cacheprovider", "-p", "grader.bench.tally", "--tally", str(file)]
+        return time_python(arguments, self.scratch, accepted=TESTS_RAN)
+
+    def warm_and_floor(self, pool: WorkerPool) -> tuple[Way, Way, str]:
+        """Our judging with a warm pool and without any isolation, in this process, by turns."""
+        submissions = {made.name: self.read(made) for made in self.made}
+        for submission in submissions.values():
+            self.judged(submission, None)
+        rounds: dict[str, list[float]] = {"b": [], "e": []}
+        points: dict[str, dict[str, dict[str, float]]] = {"b": {}, "e": {}}
+        for turn in range(1, ROUNDS + 1):
+            for key, where in (("b", pool), ("e", None)):
+                rounds[key].append(0.0)
+                for name, submission in submissions.items():
+                    self.steps.take(f"{key}  {name}, round {turn} of {ROUNDS}")
+                    started = time.perf_counter()
+                    result = self.judged(submission, where)
+                    rounds[key][-1] += time.perf_counter() - started
+                    points[key][name] = {exercise.id: exercise.points for exercise in result.exercises}
+        texts = [f"{key} {min(times):.2f} to {max(times):.2f} s" for key, times in rounds.items()]
+        warm = Way("b", "grader, warm pool", statistics.median(rounds["b"]), points["b"])
+        floor = Way("e", "one warm process, no isolation", statistics.median(rounds["e"]), points["e"])
+        return warm, floor, ", ".join(texts)
+
+    def save(self, exercise: Exercise, pool: WorkerPool) -> list[float]:
+        self.steps.take(f"f  saving {exercise.name}")
+        return time_saves(self.course, exercise, pool, self.scratch / "saved", SAVES, SEED)
+
+    def plain_save(self, exercise: Exercise, test_class: str) -> float:
+        self.steps.take(f"f  pytest of {exercise.name}")
+        return self.pytest([test_class], str(self.folders[self.made[0].name]), self.scratch / "result.json")
+
+    def nbgrader(self, max_points: dict[str, float]) -> Way:
+        """One `nbgrader autograde` of everything."""
+        from grader.bench.notebooks import NbgraderCourse
+
+        course = NbgraderCourse(self.scratch / "nbgrader", self.course, self.exercises, max_points, SEED)
+        self.steps.say("d  making the nbgrader assignment")
+        course.prepare(self.made)
+        seconds = course.autograde(lambda name: self.steps.take(f"d  nbgrader autograde {name}"))
+        points = {made.name: course.points(made) for made in self.made}
+        return Way("d", "nbgrader autograde, one command", seconds, points)
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,0 +1,148 @@
+"""The benchmark's arithmetic and its table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from grader.reports.terminal import console
+from grader.reports.wording import number
+
+# Points may be sums of thirds, rounded to four places.
+SAME_POINTS = 0.001
+
+
+@dataclass(frozen=True)
+class Way:
+    """One way to grade the submissions: `seconds` for all of them, and what it says each exercise is worth.
+
+    `points` is by submission and exercise.
+    """
+
+    key: str
+    name: str
+    seconds: float
+    points: dict[str, dict[str, float]]
+
+    @property
+    def each(self) -> float:
+        """Seconds per submission."""
+        return self.seconds / len(self.points)
+
+
+@dataclass(frozen=True)
+class Aim:
+    """Something measured that should be at most `limit`; `unit` is "s", or nothing for a ratio."""
+
+    name: str
+    value: float
+    limit: float
+    limit_text: str
+    unit: str = ""
+
+    @property
+    def met(self) -> bool:
+        return self.value <= self.limit
+
+    @property
+    def text(self) -> str:
+        """The value as a person reads it: 1/12.3 where less than one is aimed at."""
+        if self.unit:
+            return f"{self.value:.3f} {self.unit}"
+        return f"1/{1 / self.value:.1f}" if self.limit < 1 else f"{self.value:.2f}"
+
+
+@dataclass(frozen=True)
+class Report:
+    """Everything that one run found. `facts` and `notes` are lines for the reader."""
+
+    ways: tuple[Way, ...]
+    save_seconds: float
+    plain_save_seconds: float
+    facts: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    disagreements: tuple[str, ...] = field(default=())
+
+
+def aims(report: Report) -> list[Aim]:
+    """What was aimed at, of what was measured."""
+    seconds = {way.key: way.seconds for way in report.ways}
+    wanted = [
+        ("b/c  our warm path to plain pytest", "b", "c", 1 / 10, "1/10"),
+        ("b/d  our warm path to nbgrader", "b", "d", 1 / 15, "1/15"),
+        ("b/e  our warm path to no isolation", "b", "e", 3.0, "3"),
+    ]
+    found = [
+        Aim(name, seconds[ours] / seconds[theirs], limit, text)
+        for name, ours, theirs, limit, text in wanted
+        if theirs in seconds
+    ]
+    return [*found, Aim("save to verdict, one exercise, warm", report.save_seconds, 0.15, "0.15 s", "s")]
+
+
+def disagreements(ways: Sequence[Way]) -> tuple[str, ...]:
+    """Where ways give an exercise other points than the first of them does, or none."""
+    first, *others = ways
+    lines = []
+    for way in others:
+        for submission, points in first.points.items():
+            theirs = way.points.get(submission, {})
+            for exercise_id, ours in points.items():
+                other = theirs.get(exercise_id)
+                if other is None or abs(other - ours) > SAME_POINTS:
+                    told = "nothing" if other is None else number(other)
+                    lines.append(f"{submission}, {exercise_id}: {number(ours)} by {first.key}, {told} by {way.key}")
+    return tuple(lines)
+
+
+def show(report: Report) -> None:
+    """Print it all."""
+    screen = console()
+    for fact in report.facts:
+        screen.print(Text(fact))
+    screen.print()
+    times = _table("Way", "Total", "Each", "Of c")
+    plain = next((way.seconds for way in report.ways if way.key == "c"), None)
+    for way in report.ways:
+        share = f"{100 * way.seconds / plain:.1f} %" if plain else ""
+        times.add_row(f"{way.key}  {way.name}", f"{way.seconds:.2f} s", f"{way.each:.3f} s", share)
+    screen.print(times)
+    screen.print()
+    saves = _table("One exercise changed", "Median")
+    saves.add_row("f  from saved file to verdict, warm", f"{report.save_seconds:.3f} s")
+    saves.add_row("   plain pytest of its tests, fresh process", f"{report.plain_save_seconds:.3f} s")
+    screen.print(saves)
+    screen.print()
+    goals = _table("Aim", "Measured", "At most", "")
+    for aim in aims(report):
+        state = Text("met", "green") if aim.met else Text(f"missed, {aim.value / aim.limit:.2f} x", "red")
+        goals.add_row(aim.name, aim.text, aim.limit_text, state)
+    screen.print(goals)
+    screen.print()
+    for note in report.notes:
+        screen.print(Text(note, "dim"))
+    _show_agreement(screen, report)
+
+
+def _show_agreement(screen: Console, report: Report) -> None:
+    keys = ", ".join(way.key for way in report.ways)
+    if not report.disagreements:
+        screen.print(Text(f"All points of all submissions agree between {keys}.", "bold green"))
+        return
+    screen.print(
+        Text(f"POINTS DO NOT AGREE in {len(report.disagreements)} places: the times compare unlike work.", "bold red")
+    )
+    for line in report.disagreements:
+        screen.print(Text(f"  {line}", "red"))
+
+
+def _table(first: str, *others: str) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
+    table.add_column(first, min_width=43)
+    for name in others:
+        table.add_column(name, justify="right", no_wrap=True)
+    return table

@@ -1,0 +1,281 @@
+"""The command line as a person uses it: in a process of its own, by its output and exit status."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import pytest
+import torch
+
+from grader.course import ROOT, load_course
+
+needs_no_gpu = pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
+
+
+def grader(*arguments, root=ROOT, **options):
+    environment = {**os.environ, "COLUMNS": "80", "PYTHONDONTWRITEBYTECODE": "1"}
+    command = [sys.executable, "-m", "grader", *map(str, arguments)]
+    return subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, timeout=300, **options)
+
+
+def assert_one_line(run, *fragments):
+    """Exit status 2, nothing on standard output, one line on standard error that holds the fragments."""
+    assert run.returncode == 2, run.stderr
+    assert run.stdout == ""
+    assert run.stderr.startswith("grader: ")
+    assert run.stderr.count("\n") == 1, run.stderr
+    for fragment in fragments:
+        assert fragment in run.stderr
+
+
+@pytest.fixture(scope="module")
+def graded_solutions():
+    return grader("grade", "solutions", "--json", "-", "--seed", 7)
+
+
+class TestGrade:
+    def test_solutions_get_everything(self, graded_solutions):
+        assert graded_solutions.returncode == 0, graded_solutions.stderr
+        result = json.loads(graded_solutions.stdout)
+        assert result["schema"] == "grader/result/v1"
+        assert result["score"]["percent"] == 100
+        assert sum(e["topic"] == "tensors" for e in result["exercises"]) == 16
+        assert result["seed"] == 7
+
+    def test_stubs_get_nothing_and_are_not_attempted(self):
+        run = grader("grade", "exercises", "--json", "-")
+        result = json.loads(run.stdout)
+        assert run.returncode == 0
+        assert result["score"]["points"] == 0
+        assert {e["status"] for e in result["exercises"]} == {"not_attempted"}
+
+    def test_processes_without_a_sandbox_give_the_same_scores(self, graded_solutions):
+        run = grader("grade", "solutions", "--json", "-", "--seed", 7, "--isolation", "process")
+        result = json.loads(run.stdout)
+        assert result["isolation"] == "process"
+        assert result["score"] == json.loads(graded_solutions.stdout)["score"]
+
+    def test_table_fits_80_columns_and_says_what_to_do_next(self):
+        run = grader("grade", "-t", "tensors")
+        assert run.returncode == 0
+        assert max(map(len, run.stdout.splitlines())) <= 80
+        assert run.stdout.count("not attempted") == 16
+        assert "0 of" in run.stdout
+        assert re.search(r"Next\s+tensors/storage/shares_storage", run.stdout)
+        assert "Isolation" in run.stdout
+        assert "\x1b" not in run.stdout
+
+    @needs_no_gpu
+    def test_gpu_tests_are_not_assessed_without_a_gpu(self, graded_solutions):
+        result = json.loads(graded_solutions.stdout)
+        tests = [t for e in result["exercises"] for t in e["tests"] if t["status"] == "not_assessed"]
+        assert tests
+        assert all(t["max_points"] == 0 and "GPU" in t["message"] for t in tests)
+        most = sum(e.points for e in load_course().exercises)
+        assert result["score"]["max_points"] == pytest.approx(most - result["score"]["not_assessed_points"])
+
+    @needs_no_gpu
+    def test_a_required_gpu_that_is_not_there_ends_the_run(self):
+        assert_one_line(grader("grade", "solutions", "--gpu", "require", "-e", "move_to"), "--gpu require")
+
+    def test_fail_under(self):
+        run = grader("grade", "exercises", "-e", "relu", "--fail-under", "50")
+        assert run.returncode == 1
+
+    def test_reports_to_files(self, tmp_path):
+        files = {kind: tmp_path / f"result.{kind}" for kind in ("json", "junit", "markdown")}
+        options = [word for kind, file in files.items() for word in (f"--{kind}", file)]
+        run = grader("grade", "solutions", "-e", "relu", *options)
+        assert run.returncode == 0
+        assert json.loads(files["json"].read_text())["score"]["percent"] == 100
+        assert ET.fromstring(files["junit"].read_bytes()).find("testsuite").get("failures") == "0"
+        assert "tensors/broadcasting/relu" in files["markdown"].read_text().replace("\\", "")
+        assert sorted(p.name for p in tmp_path.iterdir()) == sorted(f.name for f in files.values())
+
+    def test_the_same_seed_gives_the_same_result(self, tmp_path):
+        text = (ROOT / "solutions/tensors/storage.py").read_text().replace("a.untyped_storage()", "a.clone()")
+        (tmp_path / "storage.py").write_text(text)
+        runs = [
+            grader("grade", tmp_path / "storage.py", "-e", "shares_storage", "--json", "-", "--seed", 3) for _ in "ab"
+        ]
+        first, second = (json.loads(run.stdout)["exercises"] for run in runs)
+        for exercise in (*first, *second):
+            exercise.pop("seconds")
+        assert first == second
+        assert first[0]["status"] != "passed"
+
+    def test_one_file_leaves_the_other_lessons_not_attempted(self):
+        result = json.loads(
+            grader("grade", "solutions/tensors/views.py", "--json", "-", "-e", "views", "-e", "relu").stdout
+        )
+        statuses = {e["id"]: e["status"] for e in result["exercises"]}
+        assert statuses.pop("tensors/broadcasting/relu") == "not_attempted"
+        assert set(statuses.values()) == {"passed"}
+
+    def test_a_notebook_with_magics(self, tmp_path):
+        from jupytext import read, write
+        from nbformat.v4 import new_code_cell
+
+        notebook = read(ROOT / "solutions/tensors/views.py")
+        notebook.cells.insert(1, new_code_cell("%matplotlib inline\n!pip list\nimport math"))
+        write(notebook, tmp_path / "views.ipynb")
+        run = grader("grade", tmp_path / "views.ipynb", "-e", "views")
+        assert run.returncode == 0, run.stderr
+        assert "7 of 7 points" in run.stdout
+        assert "2 shell or magic lines left out" in " ".join(run.stdout.split())
+
+    def test_a_syntax_error_costs_its_own_lesson_alone(self, tmp_path):
+        shutil.copytree(ROOT / "solutions", tmp_path / "answers")
+        (tmp_path / "answers/tensors/storage.py").write_text("def shares_storage(a, b:\n")
+        run = grader("grade", tmp_path / "answers", "-e", "storage", "-e", "views", "--json", "-")
+        result = json.loads(run.stdout)
+        assert run.returncode == 0
+        for exercise in result["exercises"]:
+            if "/storage/" in exercise["id"]:
+                assert exercise["status"] == "error"
+                assert "line 1" in exercise["tests"][0]["message"]
+            else:
+                assert exercise["status"] == "passed"
+
+
+class TestWhatCannotBeGraded:
+    def test_unknown_exercise_suggests_the_nearest(self):
+        assert_one_line(grader("grade", "-e", "share_storage"), "share_storage", "did you mean 'shares_storage'?")
+
+    def test_unknown_topic(self):
+        assert_one_line(grader("grade", "-t", "tensor"), "'tensor'", "tensors")
+
+    def test_missing_folder(self):
+        assert_one_line(grader("grade", "nowhere"), "nowhere", "does not exist")
+
+    def test_empty_folder(self, tmp_path):
+        assert_one_line(grader("grade", tmp_path), str(tmp_path), "holds no lesson")
+
+    def test_another_kind_of_file(self):
+        assert_one_line(grader("grade", "README.md"), "README.md")
+
+    def test_two_reports_to_standard_output(self):
+        assert_one_line(grader("grade", "--json", "-", "--junit", "-"), "standard output")
+
+    def test_report_into_a_folder_that_is_not_there(self, tmp_path):
+        run = grader("grade", "exercises", "-e", "relu", "--json", tmp_path / "no" / "result.json")
+        assert_one_line(run, "result.json", "cannot be written")
+
+    def test_an_option_that_does_not_exist(self):
+        run = grader("grade", "--frobnicate")
+        assert run.returncode == 2
+        assert "--frobnicate" in run.stderr
+        assert "Traceback" not in run.stderr
+
+    def test_a_file_that_is_not_text(self, tmp_path):
+        (tmp_path / "storage.py").write_bytes("# é\n".encode("latin-1"))
+        result = json.loads(grader("grade", tmp_path / "storage.py", "-e", "shares_storage", "--json", "-").stdout)
+        assert result["exercises"][0]["status"] == "error"
+        assert "is not UTF-8 text" in result["exercises"][0]["tests"][0]["message"]
+
+    def test_a_broken_notebook(self, tmp_path):
+        (tmp_path / "storage.ipynb").write_text('{"cells": [')
+        result = json.loads(grader("grade", tmp_path / "storage.ipynb", "-e", "shares_storage", "--json", "-").stdout)
+        assert result["exercises"][0]["status"] == "error"
+        assert "notebook" in result["exercises"][0]["tests"][0]["message"]
+
+    def test_interrupted(self, tmp_path):
+        text = "import time\ntime.sleep(9)\n"
+        (tmp_path / "storage.py").write_text(text)
+        command = [sys.executable, "-m", "grader", "grade", str(tmp_path / "storage.py"), "-e", "storage"]
+        process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        time.sleep(1)
+        process.send_signal(signal.SIGINT)
+        said, complained = process.communicate(timeout=60)
+        assert process.returncode == 2
+        assert said == ""
+        assert complained.startswith("grader: stopped")
+        assert complained.count("\n") == 1
+
+
+class TestOtherCommands:
+    def test_list_names_every_exercise(self):
+        run = grader("list")
+        assert run.returncode == 0
+        for exercise in load_course().exercises:
+            assert exercise.name in run.stdout
+
+    def test_help_of_each_command(self):
+        for command in ([], ["grade"], ["list"], ["check"], ["bench"], ["build"], ["build", "exercises"]):
+            run = grader(*command, "--help")
+            assert run.returncode == 0
+            assert "Usage" in run.stdout
+
+    def test_build_refuses_to_overwrite_a_learner(self, course_copy):
+        file = course_copy / "exercises/tensors/storage.py"
+        file.write_text(file.read_text() + "# my notes\n")
+        assert_one_line(grader("build", "exercises", root=course_copy), "exercises/tensors/storage.py", "--force")
+        assert file.read_text().endswith("# my notes\n")
+        run = grader("build", "exercises", "--force", root=course_copy)
+        assert run.returncode == 0
+        assert not file.read_text().endswith("# my notes\n")
+        (kept,) = (course_copy / ".grader/backup").glob("*/tensors/storage.py")
+        assert kept.read_text().endswith("# my notes\n")
+
+
+@pytest.fixture
+def course_copy(tmp_path):
+    """The whole course in another folder, to be spoilt."""
+    for name in ("grader", "solutions", "tests", "exercises", "data"):
+        ignore = shutil.ignore_patterns("__pycache__", "attacks", "odd")
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=ignore)
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    return tmp_path
+
+
+class TestCheckFindsWhatIsWrong:
+    """`grader check` on a course with one fault: exit status 1, and the place."""
+
+    def findings(self, root: Path, *options):
+        run = grader("check", "-e", "hwc_to_chw", *options, root=root)
+        return run.returncode, " ".join(run.stdout.split())
+
+    def replace(self, file: Path, old: str, new: str):
+        text = file.read_text()
+        assert old in text
+        file.write_text(text.replace(old, new, 1))
+
+    def test_nothing_is_wrong(self, course_copy):
+        status, said = self.findings(course_copy)
+        assert status == 0, said
+        assert "No findings" in said
+
+    def test_a_bug_in_a_solution(self, course_copy):
+        self.replace(course_copy / "solutions/tensors/views.py", "x.movedim(-1, -3)", "x.movedim(-1, 0)")
+        status, said = self.findings(course_copy)
+        assert status == 1
+        assert "tensors/views/hwc_to_chw" in said
+
+    def test_a_deleted_test(self, course_copy):
+        file = course_copy / "tests/tensors/test_views.py"
+        name = re.search(r"    def (test_\w+)\(", file.read_text())[1]
+        self.replace(file, f"def {name}(", f"def no_{name}(")
+        status, said = self.findings(course_copy)
+        assert status == 1
+        assert "exercises/catalogue.json" in said
+
+    def test_an_edited_stub(self, course_copy):
+        self.replace(course_copy / "exercises/tensors/views.py", "Channels first", "Channels last")
+        status, said = self.findings(course_copy)
+        assert status == 1
+        assert "exercises/tensors/views.py" in said
+
+    def test_a_wrong_answer_that_is_right(self, course_copy):
+        answer = '\n# %% hwc_to_chw wrong="is right"\n# No mistake.\ndef hwc_to_chw(x):\n    return x.movedim(-1, -3)\n'
+        file = course_copy / "tests/tensors/answers_views.py"
+        file.write_text(file.read_text() + answer)
+        status, said = self.findings(course_copy)
+        assert status == 1
+        assert "'is right' is not caught" in said
