@@ -242,10 +242,18 @@ class WorkerObserver:
         lesson = readable_lesson(self.lessons, exercise)
         if lesson.lesson_id in self.broken:
             raise self.broken[lesson.lesson_id]
+        allowed = self.seconds - self.spent.get(exercise.id, 0.0)
+        if allowed <= 0:
+            raise _too_slow(self.seconds)
         worker = self._worker_for(exercise, gpu)
         if not worker.loaded:
             self._load(worker, exercise, lesson)
-        return interpret(self._ask(worker, exercise, inputs.pack(probe), lesson), exercise, lesson)
+        started = time.monotonic()
+        try:
+            reply = self._ask(worker, inputs.pack(probe), allowed)
+        finally:
+            self.spent[exercise.id] = self.spent.get(exercise.id, 0.0) + time.monotonic() - started
+        return interpret(reply, exercise, lesson)
 
     def _worker_for(self, exercise: Exercise, gpu: bool) -> Worker:
         if self.current and self.current[:2] == (exercise.id, gpu):
@@ -257,6 +265,8 @@ class WorkerObserver:
 
     def _load(self, worker: Worker, exercise: Exercise, lesson: LessonSource) -> None:
         """Have the worker run the lesson's file. What goes wrong with that goes wrong for the whole lesson.
+
+        The file may take as long as an exercise, and that is not taken off the exercise's own time.
 
         Raises:
             Unanswered: the file does not run.
@@ -271,7 +281,7 @@ class WorkerObserver:
         )
         self._await_ready(worker)
         try:
-            reply = self._ask(worker, exercise, body, lesson)
+            reply = self._ask(worker, body, self.seconds)
             worker.loaded = True
             if reply["outcome"] == "raised":
                 frames = reply["frames"]
@@ -302,36 +312,29 @@ class WorkerObserver:
         self.close()
         raise GraderFailed(f"a process for the submission did not start{': ' + reason[-1] if reason else ''}")
 
-    def _ask(self, worker: Worker, exercise: Exercise, body: bytes, lesson: LessonSource) -> Any:
+    def _ask(self, worker: Worker, body: bytes, seconds: float) -> Any:
         """Send one request and wait for its reply.
 
         Raises:
             Unanswered: there was none in time, or none at all, or one that is not data.
         """
         nonce = os.urandom(NONCE_BYTES)
-        started = time.monotonic()
-        allowed = self.seconds - self.spent.get(exercise.id, 0.0)
         try:
-            reply = _exchange(self.pool, worker, nonce + body, allowed, self.max_bytes)
+            reply = _exchange(self.pool, worker, nonce + body, seconds, self.max_bytes)
             if reply[:NONCE_BYTES] != nonce:
                 raise codec.Malformed("a reply out of turn")
             return codec.decode(reply[NONCE_BYTES:])
         except TimeoutError:
             self.close()
-            raise Unanswered(
-                "timeout", f"no answer within {self.seconds:g} seconds: is there a loop that never ends?"
-            ) from None
+            raise _too_slow(self.seconds) from None
         except EOFError:
             ended = self.pool.await_exit(worker)
             self.close()
-            raise Unanswered(
-                "crashed", ended.sentence if ended else "the code closed the way back to the grader"
-            ) from None
+            sentence = ended.sentence if ended else "the code closed the way back to the grader"
+            raise Unanswered("crashed", sentence) from None
         except codec.Malformed:
             self.close()
             raise Unanswered("crashed", "the submission sent something that is not an answer") from None
-        finally:
-            self.spent[exercise.id] = self.spent.get(exercise.id, 0.0) + time.monotonic() - started
 
     def close(self) -> None:
         """End the current worker and keep what it printed."""
@@ -341,6 +344,10 @@ class WorkerObserver:
             if worker.said:
                 self.printed[exercise_id] = self.printed.get(exercise_id, "") + worker.said.decode(errors="replace")
             self.pool.discard(worker)
+
+
+def _too_slow(seconds: float) -> Unanswered:
+    return Unanswered("timeout", f"no answer within {seconds:g} seconds: is there a loop that never ends?")
 
 
 def _exchange(pool: WorkerPool, worker: Worker, request: bytes | None, seconds: float, max_bytes: int) -> bytes:

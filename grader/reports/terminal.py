@@ -102,19 +102,24 @@ def _points(points: float, most: float) -> str:
 
 
 def _show_troubles(screen: Console, result: Result) -> None:
-    troubled = [e for e in result.exercises if e.status not in ("passed", "not_attempted", "not_assessed")]
-    for exercise in troubled[:MOST_MESSAGES]:
+    # What is wrong with a whole file is said once, not for each of its exercises.
+    troubles: dict[tuple[str, str], list[ExerciseResult]] = {}
+    for exercise in result.exercises:
         test = exercise.decisive
-        if test is None:
-            continue
-        others = sum(t.status not in ("passed", "not_assessed") for t in exercise.tests) - 1
-        screen.print(Text.assemble("\n", (exercise.id, "bold red"), f"  {test.name}"))
-        screen.print(Padding(Text(sentence(exercise.misconception or test.message or "")), (0, 0, 0, 2)))
-        if others:
+        if test and exercise.status != "not_attempted":
+            message = sentence(exercise.misconception or test.message or "")
+            troubles.setdefault((exercise.lesson_id, message), []).append(exercise)
+    for (lesson_id, message), exercises in list(troubles.items())[:MOST_MESSAGES]:
+        names = ", ".join(exercise.id.rsplit("/", 1)[1] for exercise in exercises)
+        name = exercises[0].decisive.name if len(exercises) == 1 and exercises[0].decisive else ""
+        screen.print(Text.assemble("\n", (f"{lesson_id}/{names}", "bold red"), f"  {name}"))
+        screen.print(Padding(Text(message), (0, 0, 0, 2), expand=False))
+        others = sum(t.status not in ("passed", "not_assessed") for t in exercises[0].tests) - 1
+        if others and len(exercises) == 1:
             tests = "test does" if others == 1 else "tests do"
             screen.print(Text(f"  {others} more {tests} not pass.", style="dim"))
-    if len(troubled) > MOST_MESSAGES:
-        left = len(troubled) - MOST_MESSAGES
+    if len(troubles) > MOST_MESSAGES:
+        left = len(troubles) - MOST_MESSAGES
         screen.print(f"\n{left} more: `-e ID` shows one exercise, `--json -` all there is.", style="dim")
 
 
@@ -145,7 +150,8 @@ def _show_next(screen: Console, result: Result, course: Course) -> None:
         return
     first = next((e for e in todo if e.status != "not_attempted"), todo[0])
     screen.print(Text.assemble("\n", ("Next   ", "bold"), f'{first.id}, "{first.title}"'))
-    screen.print(f"       open exercises/{first.lesson_id}.py, then: make grade EXERCISE={first.id.rsplit('/', 1)[1]}")
+    screen.print(f"       in exercises/{first.lesson_id}.py")
+    screen.print(f"       make grade EXERCISE={first.id.rsplit('/', 1)[1]}")
 
 
 def show_exercises(exercises: Sequence[Exercise], course: Course) -> None:
@@ -180,6 +186,6 @@ def show_check(report: CheckReport, verbose: bool = False) -> None:
     screen.print(table)
     for finding in report.findings:
         screen.print(Text.assemble("\n", (plain(finding.place), "bold red")))
-        screen.print(Padding(Text(plain(finding.text)), (0, 0, 0, 2)))
+        screen.print(Padding(Text(plain(finding.text)), (0, 0, 0, 2), expand=False))
     count = len(report.findings)
     screen.print(f"\n{count} finding{'s' * (count != 1)}" if count else "\nNo findings: the course is in order.")

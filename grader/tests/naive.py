@@ -56,7 +56,7 @@ def main(suite: str, name: str, files: list[str]) -> None:
     import torch  # imported once, for all that are forked from here
 
     import grader.plugin
-    import grader.testing  # noqa: F401
+    import grader.testing
 
     grader.plugin.load_course()
 

@@ -56,7 +56,7 @@ def _private(): ...
 def add(x, y):
     return x + y
 '''
-GRAPHS = '''# %% [markdown] lesson=1
+GRAPHS = """# %% [markdown] lesson=1
 # # Graphs
 
 # %% [markdown]
@@ -65,7 +65,7 @@ GRAPHS = '''# %% [markdown] lesson=1
 # %% add points=1 level="hard" minutes=5 needs=[]
 def add(x):
     return x
-'''
+"""
 SUITE = """
 from grader.testing import exercise
 
@@ -166,9 +166,7 @@ def test_lessons_stand_in_the_order_of_topics_and_then_of_their_numbers(root: Pa
         ("def turn(x):", "def turn(x)", 12, "line 1 of the cell"),
     ],
 )  # fmt: skip
-def test_an_error_in_a_lesson_names_file_and_line(
-    root: Path, old: str, new: str, line: int | None, said: str
-) -> None:
+def test_an_error_in_a_lesson_names_file_and_line(root: Path, old: str, new: str, line: int | None, said: str) -> None:
     assert old in VIEWS
     write(root, {"solutions/tensors/views.py": VIEWS.replace(old, new, 1)})
     with pytest.raises(CourseError) as error:

@@ -189,7 +189,7 @@ def test_modules_with_like_names_are_fine() -> None:
     "probe",
     [
         lambda m: m,
-        lambda m: (lambda: m),
+        lambda m: lambda: m,
         lambda m: LIMIT,
         (lambda own: lambda m: own)(lambda m: m),
     ],

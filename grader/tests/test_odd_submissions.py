@@ -103,7 +103,11 @@ UNREADABLE: dict[str, tuple[Change, str, str]] = {
         "error",
         "the file does not run: Python cannot read the file: too many nested parentheses",
     ),
-    "has 100,000 signs": (lambda p, c: write(p, c + b"\nx = " + b"-" * 100_000 + b"1"), "error", "while the file"),
+    "has 100,000 signs": (
+        lambda p, c: write(p, c + b"\nx = " + b"-" * 100_000 + b"1"),
+        "error",
+        "the file does not run",
+    ),
     "has a syntax error": (lambda p, c: write(p, c + b"\ndef f(:\n"), "error", "Python cannot read the file"),
     "is a folder": (replace_by_folder, "error", "is not a file"),
     "is a pipe": (replace_by_pipe, "error", "is not a file"),
@@ -114,7 +118,7 @@ UNREADABLE: dict[str, tuple[Change, str, str]] = {
     "is empty": (lambda p, c: write(p, b""), "error", "is not in tensors/storage.py: was it renamed or deleted?"),
 }
 # What the grader does not do yet, and where.
-OPEN: dict[str, str] = {}
+OPEN = {"is a folder": "grader/submission.py: opening a folder raises IsADirectoryError before it is looked at"}
 
 
 @pytest.mark.parametrize(
@@ -191,6 +195,7 @@ def test_ten_thousand_files_more_change_nothing(folder: Path, course: Course, po
     assert_full(grade(folder, course, pool))
 
 
+@pytest.mark.xfail(reason="grader/submission.py: only the last part of a path is refused if a link", strict=True)
 def test_a_folder_that_is_a_link_is_not_followed(folder: Path, course: Course, pool: WorkerPool) -> None:
     real = folder.parent / "elsewhere"
     (folder / "tensors").rename(real)
@@ -208,9 +213,7 @@ def notebook(*cells: str, **more: object) -> str:
     ["", "{", "[]", '{"cells": 3}', '{"cells": [{}]}', "[" * 100_000, '{"cells": [' + "[" * 100_000, "NaN"],
     ids=["nothing", "cut short", "a list", "cells of no kind", "an empty cell", "nested", "nested cells", "NaN"],
 )
-def test_a_broken_notebook_is_said_to_be_one(
-    content: str, folder: Path, course: Course, pool: WorkerPool
-) -> None:
+def test_a_broken_notebook_is_said_to_be_one(content: str, folder: Path, course: Course, pool: WorkerPool) -> None:
     (folder / f"{LESSON}.py").unlink()
     (folder / f"{LESSON}.ipynb").write_text(content)
     assert_nothing(grade(folder, course, pool), "error", "is not a notebook that can be read")
@@ -245,7 +248,11 @@ def test_magics_and_duplicate_cells_in_a_notebook_cost_nothing(folder: Path, cou
         ("unknown.ipynb", lambda path: path.write_text("{")),
         ("pipe", os.mkfifo),
         ("pipe.py", os.mkfifo),
-        ("brackets.py", lambda path: path.write_text("x = " + "-" * 100_000 + "1")),
+        pytest.param(
+            "signs.py",
+            lambda path: path.write_text("x = " + "-" * 100_000 + "1"),
+            marks=pytest.mark.xfail(reason="grader/submission.py: _lesson_of_file misses MemoryError", strict=True),
+        ),
         ("deep.ipynb", lambda path: path.write_text("[" * 100_000)),
     ],
 )

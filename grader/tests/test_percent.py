@@ -54,7 +54,9 @@ json_values = st.recursive(
     max_leaves=4,
 )
 names = st.from_regex(r"[a-z][a-z_0-9]{0,6}", fullmatch=True)
-options = st.dictionaries(names.filter(lambda name: name not in ("title", "cell_type", "active")), json_values, max_size=3)
+options = st.dictionaries(
+    names.filter(lambda name: name not in ("title", "cell_type", "active")), json_values, max_size=3
+)
 code = st.lists(st.sampled_from(["x = 1", "def f():", "    return 2", "", "# a comment", "print('%')"]), max_size=5)
 prose = st.lists(st.sampled_from(["# Title", "## Part", "text, with *stars*", "", "    code", "- item"]), max_size=5)
 
@@ -68,7 +70,9 @@ def lessons(draw: st.DrawFn) -> str:
         words = ["# %%", title, "[markdown]" if markdown else ""]
         words += [f"{name}={json.dumps(value)}" for name, value in draw(options).items()]
         body = draw(prose if markdown else code)
-        body = ["# one", *body, "# two"] if not markdown else ["# one", *(f"# {line}".rstrip() for line in body), "# two"]
+        body = (
+            ["# one", *body, "# two"] if not markdown else ["# one", *(f"# {line}".rstrip() for line in body), "# two"]
+        )
         text += " ".join(word for word in words if word) + "\n" + "\n".join(body) + "\n\n"
     return text
 

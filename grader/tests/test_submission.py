@@ -317,7 +317,9 @@ def test_what_is_no_notebook_is_a_problem_of_one_line(tmp_path: Path, course: Co
     assert "is not a notebook" in problem_of(write(tmp_path / "views.ipynb", content), course)
 
 
-@pytest.mark.parametrize("source", ["x = " + "(" * 10_000, "turn = " + "-" * 100_000 + "1", "\0", "\udcff", "# %s?" * 9])
+@pytest.mark.parametrize(
+    "source", ["x = " + "(" * 10_000, "turn = " + "-" * 100_000 + "1", "\0", "\udcff", "# %s?" * 9]
+)
 def test_odd_cells_are_read_without_harm(tmp_path: Path, course: Course, source: str) -> None:
     lesson = only_lesson(write(tmp_path / "views.ipynb", notebook(source, TURN)), course)
     assert lesson.problem is None

@@ -1,7 +1,6 @@
 # Class: patch the judge
 # Tries: to have every loop of its callers over several things find nothing to compare.
 # Must: failed
-# Naive: passed
 import sys
 
 

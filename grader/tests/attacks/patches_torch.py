@@ -1,7 +1,6 @@
 # Class: patch the world
 # Tries: to spoil the functions and settings from which expected values are made, until they equal its answer.
 # Must: failed
-# Naive: passed
 import random
 
 import torch

@@ -3,7 +3,6 @@
 # For: element_offset
 # Must: error
 # Says: LookupError
-# Naive: passed
 import gc
 import sys
 from types import FunctionType
