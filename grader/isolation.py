@@ -186,6 +186,7 @@ def _bubblewrap_options(gpu: bool) -> list[str]:
     for file in _SYSTEM_FILES:
         options += ["--ro-bind-try", file, file]
     # Single nodes: bubblewrap's own --dev would wrap an ordinary user in a second user namespace.
+    options += ["--perms", "0755", "--dir", "/dev"]
     for device in _DEVICES:
         options += ["--dev-bind", device, device]
     options += ["--symlink", "/proc/self/fd", "/dev/fd", "--dir", "/dev/shm", "--dir", SCRATCH, "--proc", "/proc"]

@@ -24,6 +24,15 @@ class Unanswered(Exception):
         self.line = line
 
 
+# What taking data apart may raise that is not as it should be.
+NOT_OF_THIS_FORM = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RuntimeError)
+
+
+def no_answer() -> Unanswered:
+    """For a reply that no honest submission sends."""
+    return Unanswered("crashed", "the submission sent something that is not an answer")
+
+
 class Observer(Protocol):
     """Something that can run probes beside a submission."""
 
@@ -111,8 +120,8 @@ def interpret(reply: Any, exercise: Exercise, lesson: LessonSource) -> Any:
                 "error", f"`{_text(reply['missing'])}` is not in {lesson.filename}: was it renamed or deleted?"
             )
         raise Unanswered("error", describe_raised(reply["error"], line, lesson), line)
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError):
-        raise Unanswered("crashed", "the submission sent something that is not an answer") from None
+    except NOT_OF_THIS_FORM:
+        raise no_answer() from None
 
 
 def describe_raised(error: dict[str, Any], line: int | None, lesson: LessonSource) -> str:

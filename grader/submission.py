@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import codecs
 import io
 import json
 import os
@@ -19,6 +20,8 @@ from grader.errors import UnreadableSubmission
 MAX_FILE_BYTES = 2 * 2**20
 MAX_NOTEBOOK_BYTES = 50 * 2**20
 MAX_NOTEBOOK_CELLS = 10_000
+# Some of Python's other codecs take a time that grows with the square of a file's size.
+ENCODINGS = frozenset("utf-8 utf-8-sig ascii iso8859-1 iso8859-15 cp1252".split())
 
 
 class Segment(NamedTuple):
@@ -71,7 +74,7 @@ def read_submission(path: Path, course: Course) -> Submission:
     """
     if not os.path.lexists(path):
         raise UnreadableSubmission(f"{path} does not exist: give a folder like exercises/, a .py file or a notebook")
-    if path.is_dir() and not path.is_symlink():
+    if path.is_dir():
         return _read_folder(path, course)
     if path.suffix not in (".py", ".ipynb"):
         raise UnreadableSubmission(f"{path} is neither a folder nor a .py file nor a .ipynb notebook")
@@ -110,7 +113,7 @@ def _lesson_of_file(path: Path, course: Course) -> Lesson:
         return (exact or named)[0]
     try:
         defined = set(_defined_in(path))
-    except (OSError, ValueError, SyntaxError):
+    except (OSError, ValueError, SyntaxError, RecursionError, MemoryError):
         defined = set()
     scores = {
         lesson.id: sum(bool(defined & set(exercise.defines)) for exercise in lesson.exercises)
@@ -136,6 +139,8 @@ def _defined_in(path: Path) -> Iterator[str]:
 
 def _read_file(path: Path, filename: str, lesson: Lesson, remarks: list[str]) -> LessonSource:
     try:
+        if path.parent.is_symlink():
+            raise ValueError("lies behind a link: hand in the folder itself")
         if path.suffix == ".ipynb":
             return _read_notebook(path, filename, lesson, remarks)
         text = _decode(_read_bytes(path, MAX_FILE_BYTES))
@@ -158,10 +163,10 @@ def _read_bytes(path: Path, limit: int) -> bytes:
         if path.is_symlink():
             raise ValueError("is a link: hand in the file itself") from None
         raise ValueError(f"cannot be opened: {error.strerror}") from None
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise ValueError("is not a file")
     with open(handle, "rb") as file:
-        status = os.fstat(handle)
-        if not stat.S_ISREG(status.st_mode):
-            raise ValueError("is not a file")
         content = file.read(limit + 1)
     if len(content) > limit:
         raise ValueError(f"is larger than {limit // 2**20} MB")
@@ -174,6 +179,8 @@ def _decode(content: bytes) -> str:
         raise ValueError("contains NUL bytes: it is not a text file")
     try:
         encoding, _ = tokenize.detect_encoding(io.BytesIO(content).readline)
+        if codecs.lookup(encoding).name not in ENCODINGS:
+            raise LookupError
         text = content.decode(encoding)
     except (SyntaxError, UnicodeDecodeError, LookupError):
         raise ValueError("is not UTF-8 text: save it as UTF-8") from None
@@ -276,7 +283,10 @@ def _names_in(tree: ast.Module) -> set[str]:
 def _definitions(tree: ast.Module, source: str) -> Iterator[tuple[int, str]]:
     kinds = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Assign, ast.AnnAssign)
     lines = source.split("\n")
+    taken = 0
     for node in tree.body:
-        if isinstance(node, kinds):
-            first = min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", []))])
-            yield first, "\n".join(lines[first - 1 : node.end_lineno])
+        first = min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", []))])
+        # Several statements on one line are taken with the first of them.
+        if isinstance(node, kinds) and first > taken:
+            taken = node.end_lineno or first
+            yield first, "\n".join(lines[first - 1 : taken])

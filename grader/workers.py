@@ -17,7 +17,7 @@ from typing import Any
 from grader.course import ROOT, Exercise
 from grader.errors import GraderFailed
 from grader.isolation import Isolation, Zygote
-from grader.observing import Probe, Unanswered, describe_raised, interpret, readable_lesson
+from grader.observing import NOT_OF_THIS_FORM, Probe, Unanswered, describe_raised, interpret, no_answer, readable_lesson
 from grader.submission import LessonSource
 from grader.worker import codec, inputs
 from grader.worker.frames import HEADER
@@ -288,8 +288,8 @@ class WorkerObserver:
                 line = int(frames[-1][0]) if frames else None
                 sentence = describe_raised(reply["error"], line, lesson)
                 raise Unanswered("error", f"the file does not run: {sentence}", line)
-        except (KeyError, TypeError, ValueError, IndexError):
-            raise Unanswered("crashed", "the submission sent something that is not an answer") from None
+        except NOT_OF_THIS_FORM:
+            raise no_answer() from None
         except Unanswered as unanswered:
             self.close()
             if not str(unanswered).startswith("the file"):
@@ -334,7 +334,7 @@ class WorkerObserver:
             raise Unanswered("crashed", sentence) from None
         except codec.Malformed:
             self.close()
-            raise Unanswered("crashed", "the submission sent something that is not an answer") from None
+            raise no_answer() from None
 
     def close(self) -> None:
         """End the current worker and keep what it printed."""

@@ -60,6 +60,7 @@ class Tally:
 def points_of(exercise: Exercise, tests: dict[str, dict[str, Any]]) -> float:
     """An exercise's points from the tests that a `Tally` noted."""
     mine = [note for note in tests.values() if note["exercise"] == exercise.id]
+    outcomes: list[tuple[str, str, float, str | None, int | None]]
     outcomes = [("", note["status"], note["weight"], None, None) for note in mine]
     return score_exercise(exercise.id, exercise.title, exercise.points, outcomes, 0.0).points
 

@@ -17,7 +17,8 @@ from grader.result import Result, to_json
 def render(kind: str, result: Result) -> str:
     """The result as text of this kind: "json", "junit" or "markdown"."""
     if kind == "json":
-        return json.dumps(to_json(result), indent=2) + "\n"
+        # GitHub's runner takes commands that begin with these three characters, wherever they stand in a line.
+        return json.dumps(to_json(result), indent=2).replace("##[", "\\u0023\\u0023[") + "\n"
     return to_junit(result) if kind == "junit" else to_markdown(result)
 
 

@@ -6,8 +6,12 @@ See namespaces(7), user_namespaces(7), capabilities(7), setrlimit(2).
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
+import platform
+import re
 import resource
+import struct
 from dataclasses import dataclass
 
 CLONE_NEWNS = 0x00020000
@@ -18,6 +22,13 @@ CLONE_NEWPID = 0x20000000
 _MS_NOSUID, _MS_NODEV, _MS_NOEXEC = 2, 4, 8
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_CAPBSET_DROP, _PR_SET_NO_NEW_PRIVS = 1, 4, 24, 38
 _PR_SET_CHILD_SUBREAPER = 36
+_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, _SECCOMP_ALLOW, _SECCOMP_ERRNO = 22, 2, 0x7FFF0000, 0x00050000
+# Architecture (linux/audit.h) and numbers of: memfd_create, memfd_secret, shmget (memory that no limit counts),
+# io_uring_setup, bpf, perf_event_open, userfaultfd, add_key, request_key, keyctl (much kernel, no use here).
+_REFUSED_CALLS = {
+    "x86_64": (0xC000003E, (319, 447, 29, 425, 321, 298, 323, 248, 249, 250)),
+    "aarch64": (0xC00000B7, (279, 447, 194, 425, 280, 241, 282, 217, 218, 219)),
+}
 _CAPABILITY_VERSION_3 = 0x20080522
 NOBODY = 65534
 
@@ -83,8 +94,9 @@ def enter_namespaces(limits: Limits) -> None:
     _mount("tmpfs", os.environ["TMPDIR"], f"size={limits.disk_bytes},nr_inodes=20000,mode=1777")
     _mount("tmpfs", "/dev/shm", f"size={limits.shared_memory_bytes},nr_inodes=20000,mode=1777")
     _mount("proc", "/proc", None, _MS_NOSUID | _MS_NODEV | _MS_NOEXEC)
-    # From Linux 6.14 on each PID namespace has its own; elsewhere this changes nothing we could harm.
-    _try_write("/proc/sys/kernel/pid_max", str(max(301, limits.processes + 10)))
+    if _kernel_version() >= (6, 14):
+        # Each PID namespace has its own from there on; before, this would be the whole machine's.
+        _try_write("/proc/sys/kernel/pid_max", str(max(301, limits.processes + 10)))
     if os.getuid() == 0:
         # The root user is exempt from the limit on processes, and owns too much.
         os.setgroups([])
@@ -101,6 +113,7 @@ def enter_namespaces(limits: Limits) -> None:
     # Without further user namespaces nobody in here gets a capability back.
     _try_write("/proc/sys/user/max_user_namespaces", "0")
     drop_capabilities()
+    refuse_system_calls()
 
 
 def drop_capabilities() -> None:
@@ -114,6 +127,37 @@ def drop_capabilities() -> None:
         _libc.prctl(_PR_CAPBSET_DROP, capability, 0, 0, 0)
     header = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION_3, 0)
     _check(_libc.capset(header, (ctypes.c_uint32 * 6)()), "capset")
+
+
+def refuse_system_calls() -> None:
+    """Have the kernel refuse calls that get around the limits or that no exercise needs; see seccomp(2).
+
+    Raises:
+        OSError: the kernel has no seccomp filters.
+    """
+    numbers = _REFUSED_CALLS.get(platform.machine())
+    if numbers is None:
+        return
+    architecture, calls = numbers
+    # Instructions of classic BPF: (code, jump if true, jump if false, operand); see linux/filter.h.
+    load, equal, at_least, give = 0x20, 0x15, 0x35, 0x06
+    refuse = _SECCOMP_ERRNO | errno.EPERM
+    program = [(load, 0, 0, 4), (equal, 1, 0, architecture), (give, 0, 0, refuse), (load, 0, 0, 0)]
+    # From this number on, x86-64 has the same calls once more, for the x32 ABI.
+    program += [(at_least, 0, 1, 0x40000000), (give, 0, 0, refuse)]
+    for number in calls:
+        program += [(equal, 0, 1, number), (give, 0, 0, refuse)]
+    program.append((give, 0, 0, _SECCOMP_ALLOW))
+    code = b"".join(struct.pack("HBBI", *instruction) for instruction in program)
+    memory = ctypes.create_string_buffer(code)
+    filter_ = _Filter(len(program), ctypes.cast(memory, ctypes.c_void_p))
+    _check(_libc.prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, ctypes.byref(filter_), 0, 0), "seccomp")
+
+
+class _Filter(ctypes.Structure):
+    """struct sock_fprog of linux/filter.h."""
+
+    _fields_ = (("length", ctypes.c_ushort), ("code", ctypes.c_void_p))
 
 
 def limit_resources(limits: Limits, address_space: bool) -> None:
@@ -131,6 +175,10 @@ def _lower(which: int, value: int) -> None:
     _, hard = resource.getrlimit(which)
     value = value if hard == resource.RLIM_INFINITY else min(value, hard)
     resource.setrlimit(which, (value, value))
+
+
+def _kernel_version() -> tuple[int, ...]:
+    return tuple(int(number) for number in re.findall(r"\d+", os.uname().release)[:2])
 
 
 def _write(path: str, text: str) -> None:

@@ -6,7 +6,7 @@ import linecache
 import sys
 import traceback
 from collections.abc import Sequence
-from types import ModuleType
+from types import CodeType, ModuleType
 from typing import Any
 
 from grader.worker.probes import MissingName
@@ -47,11 +47,18 @@ def load_lesson(name: str, filename: str, segments: Sequence[tuple[str, int, boo
     linecache.cache[filename] = (len(text), None, text.splitlines(keepends=True), filename)
     for source, first_line, required in segments:
         try:
-            exec(compile("\n" * (first_line - 1) + source, filename, "exec", dont_inherit=True), vars(module))
+            exec(_compiled("\n" * (first_line - 1) + source, filename), vars(module))
         except Exception:
             if required:
                 raise
     return Names(module)
+
+
+def _compiled(source: str, filename: str) -> CodeType:
+    try:
+        return compile(source, filename, "exec", dont_inherit=True)
+    except (RecursionError, MemoryError):
+        raise SyntaxError("the code is nested too deep") from None
 
 
 def own_frames(error: BaseException, filename: str) -> list[tuple[int, str]]:

@@ -65,7 +65,8 @@ def reseed() -> None:
     import torch
 
     seed = int.from_bytes(os.urandom(4), "little")
-    torch.manual_seed(seed)
+    # Not torch.manual_seed, which also prepares seeds for devices that this worker may never use.
+    torch.default_generator.manual_seed(seed)
     np.random.seed(seed)
 
 

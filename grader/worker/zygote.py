@@ -14,6 +14,7 @@ from __future__ import annotations
 import gc
 import json
 import os
+import re
 import selectors
 import signal
 import socket
@@ -26,6 +27,7 @@ from grader.worker import confine
 from grader.worker.confine import Limits
 
 WATCH_SECONDS = 0.1
+_UNBACKED = re.compile(rb"^Rss(?:Anon|Shmem):\s*(\d+) kB", re.MULTILINE)
 CHANNEL_DESCRIPTOR = 3
 
 
@@ -103,11 +105,12 @@ class Zygote:
         return pid
 
     def _confine(self, gpu: bool) -> None:
+        # A process group reaches across PID namespaces: without its own, a worker could signal the others.
+        os.setsid()
         if self.sandbox:
             confine.enter_namespaces(self.limits)
         else:
             confine.end_with_parent()
-            os.setsid()
         confine.limit_resources(self.limits, address_space=not gpu)
 
     def _obey(self) -> bool:
@@ -213,12 +216,11 @@ def _parents() -> dict[int, int]:
 
 
 def _private_memory(pid: int) -> int:
-    """Bytes of memory that a process holds and that no file backs; 0 when it is gone."""
+    """Bytes of memory that a process holds and that no file on disk backs; 0 when it is gone."""
     try:
-        with open(f"/proc/{pid}/statm") as file:
-            _, resident, shared, *_ = map(int, file.read().split())
-        return (resident - shared) * 4096
-    except (OSError, ValueError):
+        with open(f"/proc/{pid}/status", "rb") as file:
+            return 1024 * sum(map(int, _UNBACKED.findall(file.read())))
+    except OSError:
         return 0
 
 

