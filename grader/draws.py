@@ -59,7 +59,10 @@ class Draws:
             return self.numpy.random(tuple(shape)) < 0.5
         if np.issubdtype(dtype, np.integer):
             return self.numpy.integers(int(low), int(high), tuple(shape)).astype(dtype)
-        return self.numpy.uniform(low, high, tuple(shape)).astype(dtype)
+        drawn = self.numpy.uniform(low, high, tuple(shape))
+        if np.issubdtype(dtype, np.complexfloating):
+            drawn = drawn + 1j * self.numpy.uniform(low, high, tuple(shape))
+        return drawn.astype(dtype)
 
     def integer(self, low: int, high: int) -> int:
         """A whole number from `low` to `high`, both included."""

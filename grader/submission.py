@@ -90,7 +90,12 @@ def _read_folder(path: Path, course: Course) -> Submission:
             found = next((file for file in candidates if os.path.lexists(file)), None)
             if found:
                 filename = f"{lesson.topic}/{found.name}"
-                lessons[lesson.id] = _read_file(found, filename, lesson, remarks)
+                folders = [folder for folder in found.parents if folder != path and folder.is_relative_to(path)]
+                if any(folder.is_symlink() for folder in folders):
+                    problem = f"{filename} lies in a folder that is a link: hand in the folder itself"
+                    lessons[lesson.id] = LessonSource(lesson.id, filename, problem=problem)
+                else:
+                    lessons[lesson.id] = _read_file(found, filename, lesson, remarks)
                 break
     if not lessons:
         names = ", ".join(f"{lesson.id}.py" for lesson in course.lessons[:3])
@@ -139,8 +144,6 @@ def _defined_in(path: Path) -> Iterator[str]:
 
 def _read_file(path: Path, filename: str, lesson: Lesson, remarks: list[str]) -> LessonSource:
     try:
-        if path.parent.is_symlink():
-            raise ValueError("lies behind a link: hand in the folder itself")
         if path.suffix == ".ipynb":
             return _read_notebook(path, filename, lesson, remarks)
         text = _decode(_read_bytes(path, MAX_FILE_BYTES))

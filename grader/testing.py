@@ -150,6 +150,9 @@ def _assert_equal(got: Any, expected: Any, what: str, place: str, note: str) -> 
             raise AssertionError(sentence + tail)
         for key, wanted in expected.items():
             _assert_equal(got[key], wanted, what, f"{place}[{short(key)}]", note)
+    elif isinstance(expected, set):
+        if sorted(map(repr, got)) != sorted(map(repr, expected)):
+            raise AssertionError(f"{subject} should be {short(expected)}, but is {short(got)}.{tail}")
     elif got != expected and not (got != got and expected != expected):
         raise AssertionError(f"{subject} should be {short(expected)}, but is {short(got)}.{tail}")
 
@@ -171,7 +174,7 @@ def assert_error(
         AssertionError: nothing was raised, something else was, or the message does not say what it must.
     """
     why = f" {about}" if about else ""
-    if not isinstance(seen, dict):
+    if not _is_error(seen):
         raise AssertionError(f"{what} should raise {kind.__name__}{why}, but it raised nothing.")
     if kind.__name__ not in seen["bases"]:
         text = f"{seen['type']}: {short(seen['message'])}"
@@ -189,11 +192,16 @@ def assert_no_error(seen: Any, what: str = "this call", about: str = "") -> None
     Raises:
         AssertionError: something was raised.
     """
-    if seen is not None:
-        why = f" {about}" if about else ""
-        raise AssertionError(
-            f"{what} should raise nothing{why}, but it raised {seen['type']}: {short(seen['message'])}."
-        )
+    if seen is None:
+        return
+    if not _is_error(seen):
+        raise AssertionError(f"{what} should raise nothing, and {short(seen)} came in place of that.")
+    why = f" {about}" if about else ""
+    raise AssertionError(f"{what} should raise nothing{why}, but it raised {seen['type']}: {short(seen['message'])}.")
+
+
+def _is_error(seen: Any) -> bool:
+    return isinstance(seen, dict) and set(seen) == {"type", "bases", "message"}
 
 
 def short(value: Any, limit: int = 100) -> str:
@@ -205,7 +213,10 @@ def short(value: Any, limit: int = 100) -> str:
     elif isinstance(value, np.ndarray):
         text = f"array(shape={value.shape}, {value.dtype})"
     else:
-        text = repr(value)
+        try:
+            text = repr(value)
+        except ValueError:
+            text = "a very large number"  # Python refuses to write an int of thousands of digits.
     text = " ".join(text.split())
     return text if len(text) <= limit else text[: limit - 3] + "..."
 

@@ -33,11 +33,11 @@ def write_report(kind: str, target: str, result: Result) -> None:
         sys.stdout.write(text)
         return
     path = Path(target)
-    if path.exists() and not path.is_file():
-        # A pipe or a device: nothing to replace.
-        path.write_text(text, encoding="utf-8")
-        return
     try:
+        if path.exists() and not path.is_file():
+            # A pipe or a device: nothing to replace.
+            path.write_text(text, encoding="utf-8")
+            return
         handle, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         try:
             with open(handle, "w", encoding="utf-8") as file:

@@ -149,7 +149,7 @@ def _show_next(screen: Console, result: Result, course: Course) -> None:
         screen.print(Text("\nAll done.", style="bold green"))
         return
     first = next((e for e in todo if e.status != "not_attempted"), todo[0])
-    screen.print(Text.assemble("\n", ("Next   ", "bold"), f'{first.id}, "{first.title}"'))
+    screen.print(Text.assemble("\n", ("Next   ", "bold"), f'{first.id}, "{plain(first.title)}"'))
     screen.print(f"       in exercises/{first.lesson_id}.py")
     screen.print(f"       make grade EXERCISE={first.id.rsplit('/', 1)[1]}")
 

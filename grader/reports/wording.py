@@ -21,7 +21,7 @@ def plain(text: str) -> str:
     line = " ".join("".join(c if c.isprintable() or c.isspace() else "\N{REPLACEMENT CHARACTER}" for c in text).split())
     if os.environ.get("GITHUB_ACTIONS"):
         # GitHub's runner takes commands from lines of a job's output.
-        line = line.replace("::", ": :").replace("##[", "## [")
+        line = re.sub(":(?=:)", ": ", line).replace("##[", "## [")
     return line
 
 

@@ -106,7 +106,6 @@ def test_arrays(dtype: Any) -> None:
     assert array.flags.c_contiguous
 
 
-@pytest.mark.xfail(strict=True, reason="Draws.array draws no imaginary parts, though it says that it draws as tensor")
 def test_complex_arrays_have_imaginary_parts() -> None:
     assert np.abs(Draws(0).array((20, 30), np.complex64).imag).max() > 0
 

@@ -180,7 +180,6 @@ def test_links_folders_and_pipes_are_not_read(tmp_path: Path, course: Course) ->
     assert "is not a file" in problem_of(tmp_path / "a" / "graphs.py", course)
 
 
-@pytest.mark.xfail(strict=True, reason="_read_bytes opens a folder before it looks what it is")
 def test_a_folder_with_the_name_of_a_lesson_is_said_to_be_no_file(tmp_path: Path, course: Course) -> None:
     (tmp_path / "in" / "tensors" / "views.py").mkdir(parents=True)
     lesson = read_submission(tmp_path / "in", course).lessons["tensors/views"]

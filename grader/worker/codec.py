@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import math
 import struct
+from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -29,8 +30,11 @@ import torch
 MAX_BYTES = 64 * 2**20
 MAX_DEPTH = 64
 MAX_ITEMS = 1_000_000
-MAX_KEYS = 10_000  # of dicts and sets, all together: colliding hashes make a key cost as much as all before it
+MAX_KEYS = 10_000  # of dicts and sets, all together
+MAX_ONE_HASH = 100  # keys of a container that may have the same hash: each is compared with all before it
+MAX_TENSORS = 10_000  # and arrays, all together
 MAX_DIMS = 64
+MAX_ELEMENTS = 2**58  # of a shape, sizes of 0 counted as 1: beyond it strides in bytes pass 64 bits
 MAX_INT_BYTES = 4096
 
 DTYPES = [
@@ -109,6 +113,9 @@ class _Output:
     def __init__(self, limit: int) -> None:
         self.data = bytearray()
         self.limit = limit
+        self.items = 0
+        self.keys = 0
+        self.tensors = 0
 
     def write(self, piece: bytes) -> None:
         if len(self.data) + len(piece) > self.limit:
@@ -118,6 +125,20 @@ class _Output:
     def block(self, tag: bytes, content: bytes) -> None:
         self.write(tag + _U32.pack(len(content)))
         self.write(content)
+
+    def count_tensor(self) -> None:
+        self.tensors += 1
+        if self.tensors > MAX_TENSORS:
+            raise NotData(f"more than {MAX_TENSORS:,} tensors")
+
+    def count(self, tag: bytes, count: int) -> None:
+        self.items += count
+        self.keys += count if tag in b"ed" else 0
+        if self.items > MAX_ITEMS:
+            raise NotData(f"more than {MAX_ITEMS:,} items")
+        if self.keys > MAX_KEYS:
+            raise NotData(f"sets and dicts of more than {MAX_KEYS:,} keys")
+        self.write(tag + _U32.pack(count))
 
 
 def _encode(value: Any, out: _Output, depth: int) -> None:
@@ -142,11 +163,11 @@ def _encode(value: Any, out: _Output, depth: int) -> None:
     elif kind is bytes:
         out.block(b"b", value)
     elif kind is list or kind is tuple or kind is set:
-        _encode_count(len(value), out, _CONTAINER_TAG[kind])
+        out.count(_CONTAINER_TAG[kind], len(value))
         for item in value:
             _encode(item, out, depth + 1)
     elif kind is dict:
-        _encode_count(len(value), out, b"d")
+        out.count(b"d", len(value))
         for key, item in value.items():
             _encode(key, out, depth + 1)
             _encode(item, out, depth + 1)
@@ -155,6 +176,8 @@ def _encode(value: Any, out: _Output, depth: int) -> None:
             raise NotData(f"the dtype {value}")
         out.block(b"D", _DTYPE_NAME[value].encode())
     elif kind is torch.device:
+        if value.type not in DEVICES or (value.index or 0) > 99:
+            raise NotData(f"the device {value}")
         out.block(b"V", str(value).encode())
     elif kind is torch.Size:
         out.write(b"S")
@@ -168,15 +191,8 @@ def _encode(value: Any, out: _Output, depth: int) -> None:
 
 
 def _describe(kind: type) -> str:
-    name = str(getattr(kind, "__name__", "object"))[:80]
+    name = type.__dict__["__name__"].__get__(kind)[:80]  # A metaclass may answer for `kind.__name__`.
     return f"{'an' if name[:1].lower() in 'aeiou' else 'a'} {name}"
-
-
-def _encode_count(count: int, out: _Output, tag: bytes) -> None:
-    most = MAX_KEYS if tag in b"ed" else MAX_ITEMS
-    if count > most:
-        raise NotData(f"a container of more than {most:,} items")
-    out.write(tag + _U32.pack(count))
 
 
 def _encode_shape(shape: tuple[int, ...], out: _Output) -> None:
@@ -188,7 +204,8 @@ def _encode_shape(shape: tuple[int, ...], out: _Output) -> None:
 
 
 def _encode_tensor(value: torch.Tensor, out: _Output) -> None:
-    if value.layout is not torch.strided or value.is_quantized:
+    out.count_tensor()
+    if value.layout is not torch.strided or value.is_quantized or value.is_nested:
         raise NotData(f"a tensor of layout {value.layout}")
     if value.dtype not in _DTYPE_NAME:
         raise NotData(f"a tensor of dtype {value.dtype}")
@@ -200,9 +217,16 @@ def _encode_tensor(value: torch.Tensor, out: _Output) -> None:
     out.block(b"X", name.encode())
     out.block(b"", value.device.type.encode())
     out.write(b"T" if value.requires_grad else b"F")
+    if math.prod(size or 1 for size in value.shape) >= MAX_ELEMENTS:
+        raise NotData(f"a tensor of shape {str(tuple(value.shape))[:80]}")
     _encode_shape(tuple(value.shape), out)
     if value.device.type != "meta":
-        out.block(b"", row_major(value))
+        try:
+            content = row_major(value)
+        except RuntimeError:
+            # As of a tensor that outlived the torch.func transform it belongs to.
+            raise NotData("a tensor whose elements cannot be read") from None
+        out.block(b"", content)
 
 
 def row_major(tensor: torch.Tensor) -> bytes:
@@ -216,11 +240,14 @@ def row_major(tensor: torch.Tensor) -> bytes:
 
 
 def _encode_array(value: np.ndarray, out: _Output) -> None:
+    out.count_tensor()
     if value.dtype.name not in _ARRAY_DTYPE or not value.dtype.isnative:
         raise NotData(f"an array of dtype {str(value.dtype)[:80]}")
     if value.nbytes > out.limit:
         raise NotData(f"an array of {value.size:,} elements, which is more than {out.limit // 2**20} MiB")
     out.block(b"A", value.dtype.name.encode())
+    if math.prod(size or 1 for size in value.shape) >= MAX_ELEMENTS:
+        raise NotData(f"an array of shape {str(value.shape)[:80]}")
     _encode_shape(value.shape, out)
     out.block(b"", np.ascontiguousarray(value).tobytes())
 
@@ -246,6 +273,7 @@ class _Input:
         self.at = 0
         self.items = 0
         self.keys = 0
+        self.tensors = 0
 
     def take(self, size: int) -> memoryview:
         if size > len(self.data) - self.at:
@@ -267,6 +295,11 @@ class _Input:
         if count > len(self.data) - self.at or self.items > MAX_ITEMS:
             raise Malformed("too many items")
         return count
+
+    def count_tensor(self) -> None:
+        self.tensors += 1
+        if self.tensors > MAX_TENSORS:
+            raise Malformed("too many tensors")
 
     def key_count(self) -> int:
         count = self.count()
@@ -294,7 +327,7 @@ class _Input:
         """Sizes that a tensor could have."""
         shape = self.sizes()
         # Python integers: a product beyond 64 bits is caught here, not in torch.
-        if math.prod(size or 1 for size in shape) >= 2**58:
+        if math.prod(size or 1 for size in shape) >= MAX_ELEMENTS:
             raise Malformed("impossible shape")
         return shape
 
@@ -328,9 +361,9 @@ def _decode(reader: _Input, depth: int) -> Any:
     if tag == b"t":
         return tuple([_decode(reader, depth + 1) for _ in range(reader.count())])
     if tag == b"e":
-        return {_decode_key(reader, depth) for _ in range(reader.key_count())}
+        return set(_decode_keyed(reader, depth, with_items=False))
     if tag == b"d":
-        return {_decode_key(reader, depth): _decode(reader, depth + 1) for _ in range(reader.key_count())}
+        return _decode_keyed(reader, depth, with_items=True)
     if tag == b"D":
         return _TORCH_DTYPE[reader.name(_TORCH_DTYPE)]
     if tag == b"V":
@@ -340,6 +373,7 @@ def _decode(reader: _Input, depth: int) -> Any:
     if tag == b"X":
         return _decode_tensor(reader)
     if tag == b"A":
+        reader.count_tensor()
         name = reader.name(_ARRAY_DTYPE)
         shape = reader.shape()
         elements = _content(reader, shape, name, _ARRAY_DTYPE[name].itemsize)
@@ -347,13 +381,19 @@ def _decode(reader: _Input, depth: int) -> Any:
     raise Malformed("unknown tag")
 
 
-def _decode_key(reader: _Input, depth: int) -> Any:
-    key = _decode(reader, depth + 1)
-    try:
-        hash(key)
-    except TypeError:
-        raise Malformed("unhashable key") from None
-    return key
+def _decode_keyed(reader: _Input, depth: int, with_items: bool) -> dict[Any, Any]:
+    content: dict[Any, Any] = {}
+    hashes: Counter[int] = Counter()
+    for _ in range(reader.key_count()):
+        key = _decode(reader, depth + 1)
+        try:
+            hashes[hash(key)] += 1
+        except TypeError:
+            raise Malformed("unhashable key") from None
+        if hashes[hash(key)] > MAX_ONE_HASH:
+            raise Malformed("too many keys with one hash")
+        content[key] = _decode(reader, depth + 1) if with_items else None
+    return content
 
 
 def _decode_device(reader: _Input) -> torch.device:
@@ -375,6 +415,7 @@ def _content(reader: _Input, shape: tuple[int, ...], name: str, itemsize: int) -
 
 
 def _decode_tensor(reader: _Input) -> torch.Tensor:
+    reader.count_tensor()
     name = reader.name(_TORCH_DTYPE)
     device = reader.name(DEVICES)
     flag = bytes(reader.take(1))

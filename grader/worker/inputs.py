@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import pickle
-from types import CodeType, ModuleType
+from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 import cloudpickle
@@ -39,17 +39,35 @@ class _Packer(cloudpickle.Pickler):
         self.storages: dict[int, _Storage] = {}
 
     def reducer_override(self, obj: Any) -> Any:
-        if isinstance(obj, ModuleType) and _is_secret(obj.__name__):
-            raise ValueError(f"a probe refers to {obj.__name__}: work out expected values outside the probe")
-        if type(obj) is CodeType and obj.co_filename != "<probe>":
-            # The path of the tests is of no use over there.
-            return super().reducer_override(obj.replace(co_filename="<probe>"))
-        if type(obj) is torch.Tensor and obj.layout is torch.strided and obj.device.type == "cpu" and obj.is_leaf:
+        module = _module_of(obj)
+        if _is_secret(module):
+            raise ValueError(f"a probe refers to {module}: work out expected values outside the probe")
+        # The path of the tests is of no use over there: neither in the code nor as `__file__` of its module.
+        if type(obj) is CodeType:
+            return cloudpickle.cloudpickle._code_reduce(obj.replace(co_filename="<probe>"))
+        if type(obj) is FunctionType:
+            self.globals_ref.setdefault(id(obj.__globals__), {"__name__": "probe"})
+        if type(obj) is torch.Tensor and _is_plain(obj):
             storage = obj.untyped_storage()
             held = self.storages.setdefault(storage.data_ptr(), _Storage(storage))
             arguments = (held, obj.dtype, tuple(obj.shape), obj.stride(), obj.storage_offset(), obj.requires_grad)
             return rebuild_tensor, arguments
         return super().reducer_override(obj)
+
+
+def _module_of(obj: Any) -> str:
+    """The name of a module, or of the one that a function or class comes from."""
+    if isinstance(obj, ModuleType):
+        return obj.__name__
+    module = str(getattr(obj, "__module__", "")) if isinstance(obj, (FunctionType, type)) else ""
+    # Probes themselves are functions of the tests: they go down by value.
+    return "" if module.startswith("tests.") else module
+
+
+def _is_plain(tensor: torch.Tensor) -> bool:
+    """Whether storage and geometry say all there is about a tensor."""
+    lazy = tensor.is_conj() or tensor.is_neg()
+    return tensor.layout is torch.strided and tensor.device.type == "cpu" and tensor.is_leaf and not lazy
 
 
 def _is_secret(module: str) -> bool:
