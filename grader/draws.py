@@ -21,10 +21,19 @@ class Draws:
 
     def __init__(self, seed: int, name: str = "") -> None:
         digest = hashlib.sha256(f"{seed}/{name}".encode()).digest()
-        own = int.from_bytes(digest[:8], "little") >> 1
-        self.numpy = np.random.default_rng(own)
-        self.torch = torch.Generator().manual_seed(own)
-        self.python = random.Random(own)
+        self._seed = int.from_bytes(digest[:8], "little") >> 1
+
+    def __getattr__(self, name: str) -> Any:
+        # Made when first asked for: most tests use one of them.
+        makers = {
+            "numpy": lambda: np.random.default_rng(self._seed),
+            "torch": lambda: torch.Generator().manual_seed(self._seed),
+            "python": lambda: random.Random(self._seed),
+        }
+        if name not in makers:
+            raise AttributeError(name)
+        setattr(self, name, makers[name]())
+        return getattr(self, name)
 
     def tensor(
         self, shape: Sequence[int], dtype: torch.dtype = torch.float32, low: float = -2.0, high: float = 2.0

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sys
+import textwrap
 from collections.abc import Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING
 
 from rich.cells import set_cell_size
 from rich.console import Console
-from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -113,7 +113,7 @@ def _show_troubles(screen: Console, result: Result) -> None:
         names = ", ".join(exercise.id.rsplit("/", 1)[1] for exercise in exercises)
         name = exercises[0].decisive.name if len(exercises) == 1 and exercises[0].decisive else ""
         screen.print(Text.assemble("\n", (f"{lesson_id}/{names}", "bold red"), f"  {name}"))
-        screen.print(Padding(Text(message), (0, 0, 0, 2), expand=False))
+        _print_indented(screen, message)
         others = sum(t.status not in ("passed", "not_assessed") for t in exercises[0].tests) - 1
         if others and len(exercises) == 1:
             tests = "test does" if others == 1 else "tests do"
@@ -121,6 +121,11 @@ def _show_troubles(screen: Console, result: Result) -> None:
     if len(troubles) > MOST_MESSAGES:
         left = len(troubles) - MOST_MESSAGES
         screen.print(f"\n{left} more: `-e ID` shows one exercise, `--json -` all there is.", style="dim")
+
+
+def _print_indented(screen: Console, text: str) -> None:
+    for line in textwrap.wrap(text, screen.width - 2):
+        screen.print(Text(f"  {line}"))
 
 
 def _show_notes(screen: Console, result: Result) -> None:
@@ -186,6 +191,6 @@ def show_check(report: CheckReport, verbose: bool = False) -> None:
     screen.print(table)
     for finding in report.findings:
         screen.print(Text.assemble("\n", (plain(finding.place), "bold red")))
-        screen.print(Padding(Text(plain(finding.text)), (0, 0, 0, 2), expand=False))
+        _print_indented(screen, plain(finding.text))
     count = len(report.findings)
     screen.print(f"\n{count} finding{'s' * (count != 1)}" if count else "\nNo findings: the course is in order.")

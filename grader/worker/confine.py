@@ -18,6 +18,7 @@ CLONE_NEWNS = 0x00020000
 CLONE_NEWIPC = 0x08000000
 CLONE_NEWUSER = 0x10000000
 CLONE_NEWPID = 0x20000000
+CLONE_NEWNET = 0x40000000
 
 _MS_NOSUID, _MS_NODEV, _MS_NOEXEC = 2, 4, 8
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_CAPBSET_DROP, _PR_SET_NO_NEW_PRIVS = 1, 4, 24, 38
@@ -83,14 +84,15 @@ def _mount(kind: str, target: str, options: str | None, flags: int = _MS_NOSUID 
 
 
 def enter_namespaces(limits: Limits) -> None:
-    """Own mounts, IPC, users, scratch folder, /dev/shm and /proc; no capabilities and no way to get any.
+    """Own mounts, IPC, network, users, scratch folder, /dev/shm and /proc; no capabilities and no way to get any.
 
     The process must be the first of a new PID namespace, and able to mount.
 
     Raises:
         OSError: one of the steps is not permitted here; nothing weaker is put in its place.
     """
-    unshare(CLONE_NEWNS | CLONE_NEWIPC)
+    # The zygote has no network either; one for each, as abstract sockets would join those that share it.
+    unshare(CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWNET)
     _mount("tmpfs", os.environ["TMPDIR"], f"size={limits.disk_bytes},nr_inodes=20000,mode=1777")
     _mount("tmpfs", "/dev/shm", f"size={limits.shared_memory_bytes},nr_inodes=20000,mode=1777")
     _mount("proc", "/proc", None, _MS_NOSUID | _MS_NODEV | _MS_NOEXEC)

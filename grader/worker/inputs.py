@@ -39,8 +39,7 @@ class _Packer(cloudpickle.Pickler):
         self.storages: dict[int, _Storage] = {}
 
     def reducer_override(self, obj: Any) -> Any:
-        module = _module_of(obj)
-        if _is_secret(module):
+        if isinstance(obj, (ModuleType, FunctionType, type)) and _is_secret(module := _module_of(obj)):
             raise ValueError(f"a probe refers to {module}: work out expected values outside the probe")
         # The path of the tests is of no use over there: neither in the code nor as `__file__` of its module.
         if type(obj) is CodeType:
@@ -59,7 +58,7 @@ def _module_of(obj: Any) -> str:
     """The name of a module, or of the one that a function or class comes from."""
     if isinstance(obj, ModuleType):
         return obj.__name__
-    module = str(getattr(obj, "__module__", "")) if isinstance(obj, (FunctionType, type)) else ""
+    module = str(getattr(obj, "__module__", ""))
     # Probes themselves are functions of the tests: they go down by value.
     return "" if module.startswith("tests.") else module
 
