@@ -106,8 +106,8 @@ def masked_mean(
 #
 # - The shortcut |a|² + |b|² - 2 a·b needs only a matrix product, but it takes the difference of large, nearly equal
 #   numbers. Far from the origin most digits cancel, and what is left may even be negative, with `nan` for a root. We
-#   ask for accurate distances. (`torch.cdist` is allowed; by default it, too, takes this shortcut as soon as `a` or `b`
-#   has more than 25 rows. Its documentation says how to forbid that.)
+#   ask for accurate distances. (`torch.cdist` is allowed. From 26 rows on it, too, takes this shortcut by default; in
+#   your own work remember its `compute_mode`, here the accuracy of larger tables is not looked at.)
 # - The square root has an infinite slope at 0. For two equal rows, backward computes infinity times 0, which is `nan`,
 #   and after one step with it so are the parameters. A distance has a kink there; the usual choice for its gradient is
 #   0. A `torch.where` around the *root* is too late: the infinite slope still gets multiplied by 0.
@@ -122,8 +122,8 @@ def pairwise_distance(a: Float[Tensor, "N D"], b: Float[Tensor, "M D"]) -> Float
 
     Returns: (N, M), dtype of `a`, a new tensor: the distance of `a[i]` and `b[j]` at [i, j]. Equal rows have a distance
         of exactly 0. Every other distance is right to a relative error of 1e-5 (float32) or 1e-12 (float64), also for
-        many rows that lie close together and far from the origin (at 100, and 0.01 apart). Gradients flow to `a` and
-        `b`; a pair of equal rows contributes a gradient of 0. `a` and `b` stay as they are.
+        rows that lie close together and far from the origin (at 100, and 0.01 apart). Both hold for N and M up to 25.
+        Gradients flow to `a` and `b`; a pair of equal rows contributes a gradient of 0. `a` and `b` stay as they are.
 
     >>> a = torch.tensor([[0.0, 0.0], [3.0, 4.0]])
     >>> b = torch.tensor([[3.0, 4.0], [0.0, 8.0], [6.0, 8.0]])

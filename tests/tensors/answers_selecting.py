@@ -118,7 +118,7 @@ def pick_log_probs(lp, y):
 
 # %% pick_log_probs right="diagonal of the grid"
 def pick_log_probs(lp, y):
-    return torch.diag(lp[:, y])
+    return lp[:, y].diagonal()
 
 
 # %% pick_log_probs right="loop into a buffer"
@@ -385,13 +385,6 @@ def pairwise_distance(a, b):
     return torch.nn.functional.pairwise_distance(a[:, None], b[None])
 
 
-# %% pairwise_distance wrong="torch.cdist as it comes"
-# `torch.cdist` is right up to 25 rows; beyond, it uses |a|² + |b|² - 2 a·b and loses the digits of small distances. Its
-# `compute_mode` can forbid that.
-def pairwise_distance(a, b):
-    return torch.cdist(a, b)
-
-
 # %% pairwise_distance wrong="squared"
 # These are the squares of the distances: the root is missing.
 def pairwise_distance(a, b):
@@ -446,6 +439,11 @@ def pairwise_distance(a, b):
 # %% pairwise_distance right="vector_norm"
 def pairwise_distance(a, b):
     return torch.linalg.vector_norm(a.unsqueeze(1) - b.unsqueeze(0), dim=-1)
+
+
+# %% pairwise_distance right="torch.cdist as it comes"
+def pairwise_distance(a, b):
+    return torch.cdist(a, b)
 
 
 # %% pairwise_distance right="torch.cdist without the shortcut"
