@@ -199,6 +199,7 @@ def _spawn(channel: socket.socket, output: int, environment: dict[str, str]) -> 
         close_fds=os.name != "nt",
         pass_fds=[channel.fileno()] if os.name != "nt" else (),
         env=environment or None,
+        cwd=environment.get("TMPDIR"),
         stdin=subprocess.DEVNULL,
         stdout=output,
         stderr=output,

@@ -25,6 +25,7 @@ STYLE = {"passed": "green", "not_attempted": "dim", "not_assessed": "dim"}
 # Together 79: one short of 80, so that no terminal wraps.
 NAME_CELLS, OUTCOME_CELLS, POINT_CELLS, BAR_CELLS = 34, 17, 14, 12
 MOST_MESSAGES = 8
+MOST_OUTPUT_LINES = 5
 
 
 def console() -> Console:
@@ -118,9 +119,22 @@ def _show_troubles(screen: Console, result: Result) -> None:
         if others and len(exercises) == 1:
             tests = "test does" if others == 1 else "tests do"
             screen.print(Text(f"  {others} more {tests} not pass.", style="dim"))
+        if len(exercises) == 1:
+            _show_output(screen, exercises[0].output)
     if len(troubles) > MOST_MESSAGES:
         left = len(troubles) - MOST_MESSAGES
         screen.print(f"\n{left} more: `-e ID` shows one exercise, `--json -` all there is.", style="dim")
+
+
+def _show_output(screen: Console, output: str) -> None:
+    """The first lines of what the learner's own code printed."""
+    lines = [plain(line) for line in output.splitlines() if line.strip()]
+    for line in lines[:MOST_OUTPUT_LINES]:
+        shown = Text(f"  | {line}", style="dim")
+        shown.truncate(screen.width)
+        screen.print(shown)
+    if len(lines) > MOST_OUTPUT_LINES:
+        screen.print(Text(f"  | ... and {len(lines) - MOST_OUTPUT_LINES} more lines printed", style="dim"))
 
 
 def _print_indented(screen: Console, text: str) -> None:
