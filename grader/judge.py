@@ -22,27 +22,14 @@ from grader.submission import Submission
 from grader.workers import WorkerObserver, WorkerPool
 
 # Parts of pytest that a verdict does not need; the second collects all garbage twice a run, which takes 0.3 s.
-_UNUSED_PLUGINS = [
-    "cacheprovider",
-    "unraisableexception",
-    "threadexception",
-    "logging",
-    "doctest",
-    "junitxml",
-    "pastebin",
-    "stepwise",
-    "setuponly",
-    "setupplan",
-    "debugging",
-    "faulthandler",
-    "warnings",
-    "recwarn",
-    "legacypath",
-    "subtests",
-]
+_UNUSED_PLUGINS = (
+    "cacheprovider unraisableexception threadexception logging doctest junitxml pastebin stepwise setuponly "
+    "setupplan debugging faulthandler warnings recwarn legacypath subtests"
+).split()
 
 EXERCISE_SECONDS = 10.0
 TEST_SECONDS = 120
+MESSAGE_CHARACTERS = 2000
 
 
 @dataclass
@@ -119,7 +106,7 @@ def _explain(error: BaseException, exercise: Exercise) -> tuple[str, str, int | 
         return error.status, str(error), error.line
     text = str(error).strip()
     if isinstance(error, AssertionError) and text:
-        return "failed", " ".join(text.split()), None
+        return "failed", " ".join(text.split())[:MESSAGE_CHARACTERS], None
     return (
         "failed",
         f"`{exercise.name}` gave something the test cannot work with ({type(error).__name__}: {text[:200]})",

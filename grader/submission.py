@@ -89,6 +89,8 @@ def _read_folder(path: Path, course: Course) -> Submission:
             candidates = [base / lesson.topic / f"{lesson.name}{suffix}" for suffix in (".py", ".ipynb")]
             found = next((file for file in candidates if os.path.lexists(file)), None)
             if found:
+                if found.suffix == ".py" and os.path.lexists(found.with_suffix(".ipynb")):
+                    remarks.append(f"{lesson.id}.ipynb, as {lesson.id}.py is there too: name the notebook to grade it")
                 filename = f"{lesson.topic}/{found.name}"
                 folders = [folder for folder in found.parents if folder != path and folder.is_relative_to(path)]
                 if any(folder.is_symlink() for folder in folders):

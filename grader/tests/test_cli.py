@@ -191,7 +191,10 @@ class TestWhatCannotBeGraded:
         (tmp_path / "storage.py").write_text(text)
         command = [sys.executable, "-m", "grader", "grade", str(tmp_path / "storage.py"), "-e", "storage"]
         process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        time.sleep(1)
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+        # Interrupted where a person would be waiting: once the submission's processes have been started.
+        while process.poll() is None and children.exists() and not children.read_text():
+            time.sleep(0.02)
         process.send_signal(signal.SIGINT)
         said, complained = process.communicate(timeout=60)
         assert process.returncode == 2

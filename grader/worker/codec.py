@@ -37,42 +37,12 @@ MAX_DIMS = 64
 MAX_ELEMENTS = 2**58  # of a shape, sizes of 0 counted as 1: beyond it strides in bytes pass 64 bits
 MAX_INT_BYTES = 4096
 
-DTYPES = [
-    "bool",
-    "uint8",
-    "int8",
-    "int16",
-    "int32",
-    "int64",
-    "uint16",
-    "uint32",
-    "uint64",
-    "float16",
-    "bfloat16",
-    "float32",
-    "float64",
-    "complex32",
-    "complex64",
-    "complex128",
-    "float8_e4m3fn",
-    "float8_e5m2",
-]
-ARRAY_DTYPES = [
-    "bool",
-    "uint8",
-    "int8",
-    "int16",
-    "int32",
-    "int64",
-    "uint16",
-    "uint32",
-    "uint64",
-    "float16",
-    "float32",
-    "float64",
-    "complex64",
-    "complex128",
-]
+DTYPES = (
+    "bool uint8 int8 int16 int32 int64 uint16 uint32 uint64 float16 bfloat16 float32 float64 "
+    "complex32 complex64 complex128 float8_e4m3fn float8_e5m2"
+).split()
+# Those that NumPy has too.
+ARRAY_DTYPES = [name for name in DTYPES if hasattr(np, name)]
 DEVICES = ("cpu", "cuda", "meta")
 
 _TORCH_DTYPE = {name: getattr(torch, name) for name in DTYPES}
