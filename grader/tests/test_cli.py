@@ -186,7 +186,9 @@ class TestWhatCannotBeGraded:
         assert result["exercises"][0]["status"] == "error"
         assert "notebook" in result["exercises"][0]["tests"][0]["message"]
 
-    def test_interrupted(self, tmp_path):
+    @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+    @pytest.mark.parametrize("moment", ["starting", "judging"])
+    def test_interrupted(self, number, moment, tmp_path):
         text = "import time\ntime.sleep(9)\n"
         (tmp_path / "storage.py").write_text(text)
         command = [sys.executable, "-m", "grader", "grade", str(tmp_path / "storage.py"), "-e", "storage"]
@@ -195,7 +197,9 @@ class TestWhatCannotBeGraded:
         # Interrupted where a person would be waiting: once the submission's processes have been started.
         while process.poll() is None and children.exists() and not children.read_text():
             time.sleep(0.02)
-        process.send_signal(signal.SIGINT)
+        if moment == "judging":
+            time.sleep(5)
+        process.send_signal(number)
         said, complained = process.communicate(timeout=60)
         assert process.returncode == 2
         assert said == ""
