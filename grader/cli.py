@@ -172,11 +172,18 @@ def check(
     verbose: Annotated[
         bool, typer.Option("-v", "--verbose", help="Name the tests that caught each wrong answer.")
     ] = False,
+    mutants: Annotated[
+        bool, typer.Option("--mutants", help="Change the solutions a little, in every way: does a test notice?")
+    ] = False,
 ) -> None:
     """For authors: are the tests good, and does everything fit together?
 
     Every stub scores 0, the solution everything, every known wrong answer fails, every right alternative passes,
     generated files are up to date, docstring examples run. Exit status 1 if there is a finding.
+
+    With --mutants, in place of all that: each solution with one operator, constant, argument or statement changed
+    must fail, unless tests/TOPIC/equivalent.toml says why it does the same as the solution. Takes some minutes;
+    -e and -t limit it.
     """
     from grader.check import check_course
     from grader.progress import progress_bar
@@ -184,6 +191,13 @@ def check(
 
     course = load_course()
     chosen = course.select(exercise or (), topic or ())
+    if mutants:
+        from grader.mutants import check_mutants
+
+        with progress_bar(sys.stderr.isatty()) as progress:
+            found = check_mutants(course, chosen, seed=seed or 0, isolation=isolation.value, progress=progress)
+        terminal.show_mutants(found)
+        raise SystemExit(BELOW if found.unexplained or found.outdated else 0)
     with progress_bar(sys.stderr.isatty()) as progress:
         report = check_course(course, chosen, seed=seed or 0, isolation=isolation.value, progress=progress)
     terminal.show_check(report, verbose)

@@ -11,6 +11,10 @@ class CourseError(GraderError):
     """The course's own files are wrong; the text says where and what."""
 
 
+class MissingData(GraderError):
+    """A file of data/ that the lessons read is not there; the text names it and says how to get it back."""
+
+
 class UnknownExercise(GraderError):
     """A name fits no exercise, or more than one; the text says so and suggests what was meant."""
 

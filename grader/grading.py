@@ -9,7 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from grader import data
 from grader.course import Course, Exercise
+from grader.errors import MissingData
 from grader.isolation import Isolation, start_isolation
 from grader.progress import progress_bar
 from grader.submission import read_submission
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     from grader.workers import WorkerPool
 
 # What lessons may have imported ahead of time; anything else a submission imports for itself.
-PRELOADABLE = frozenset(["numpy", "jaxtyping", "torchvision", "PIL", "pandas"])
+PRELOADABLE = frozenset(["numpy", "jaxtyping", "torchvision", "PIL", "pandas", "grader.data"])
 
 
 def grade_submission(
@@ -44,6 +46,7 @@ def grade_submission(
         GraderError: it cannot be graded; the text says why and what to do.
     """
     submission = read_submission(path, course)
+    require_data(exercises, course)
     with isolated(exercises, course, isolation, gpu) as level, progress_bar(progress and sys.stderr.isatty()) as show:
         show("starting: importing torch", 0, len(exercises))
         # Torch takes seconds to import; the zygote is doing the same beside us.
@@ -91,11 +94,27 @@ def worker_pool(
             pool.close()
 
 
+def require_data(exercises: Sequence[Exercise], course: Course) -> None:
+    """Make sure that the files of data/ which the lessons of these exercises name are there.
+
+    Raises:
+        MissingData: one is not; the learner's answer would be blamed for it.
+    """
+    for text in _lesson_texts(exercises, course):
+        for name in re.findall(r"""data_file\(["']([^"']+)["']\)""", text):
+            if not (data.FOLDER / name).exists():
+                raise MissingData(data.missing(name))
+
+
 def imported_modules(exercises: Sequence[Exercise], course: Course) -> tuple[str, ...]:
     """The modules that the lessons of these exercises import at their top, of those worth importing ahead."""
     found: dict[str, None] = {}
-    for lesson_id in dict.fromkeys(exercise.lesson_id for exercise in exercises):
-        for name in re.findall(r"^(?:import|from) ([\w.]+)", course.lesson(lesson_id).text, re.MULTILINE):
-            if name.split(".")[0] in PRELOADABLE:
+    for text in _lesson_texts(exercises, course):
+        for name in re.findall(r"^(?:import|from) ([\w.]+)", text, re.MULTILINE):
+            if name in PRELOADABLE or name.split(".")[0] in PRELOADABLE:
                 found[name] = None
     return tuple(found)
+
+
+def _lesson_texts(exercises: Sequence[Exercise], course: Course) -> list[str]:
+    return [course.lesson(name).text for name in dict.fromkeys(exercise.lesson_id for exercise in exercises)]

@@ -39,6 +39,7 @@ _SYSTEM_FOLDERS = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64")
 _SYSTEM_FILES = ("/etc/ld.so.cache", "/etc/localtime", "/etc/alternatives")
 _DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
 _GPU_DEVICES = ("nvidia*",)
+_COURSE = ("data", "grader/data.py", "grader/worker")  # what a submission may see of the course
 
 
 @dataclass
@@ -204,7 +205,7 @@ def _bubblewrap_options(gpu: bool) -> list[str]:
             options += [*_way_to(folder), "--ro-bind", str(folder), str(folder)]
     # Wherever the course lies, even below /usr: hide it, then show what a submission may see of it.
     options += [*_way_to(ROOT), "--tmpfs", str(ROOT)]
-    for folder in [*(f for f in needed if f.is_relative_to(ROOT)), ROOT / "data", ROOT / "grader" / "worker"]:
+    for folder in [*(f for f in needed if f.is_relative_to(ROOT)), *map(ROOT.joinpath, _COURSE)]:
         options += [*_way_to(folder), "--ro-bind-try", str(folder), str(folder)]
     options += ["--remount-ro", str(ROOT), "--remount-ro", "/", "--chdir", "/", "--"]
     return options

@@ -52,9 +52,11 @@ class _Session:
     wanted: frozenset[str]
     no_gpu: str | None
     on_exercise: Callable[[Exercise], None] | None = None
+    until_failure: bool = False
     outcomes: dict[str, _Outcome] = field(default_factory=dict)
     failure: BaseException | None = None
     _announced: str = ""
+    _failed: set[str] = field(default_factory=set)
 
     def pytest_configure(self, config: pytest.Config) -> None:
         config.stash[plugin.OBSERVER] = self.observer
@@ -81,6 +83,10 @@ class _Session:
             self._announced = exercise.id
             self.on_exercise(exercise)
 
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        if self.until_failure and self.outcomes[item.nodeid].exercise.id in self._failed:
+            pytest.fail("left out: a test of this exercise failed before", pytrace=False)
+
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> pytest.TestReport:
         """Note the outcome, and give pytest a report without the traceback that it would format for nobody."""
@@ -94,6 +100,7 @@ class _Session:
                 self.failure = error
                 item.session.shouldstop = "the grader's own process ended"
             outcome.status, outcome.message, outcome.line = _explain(error, outcome.exercise)
+            self._failed.add(outcome.exercise.id)
         elif call.when == "call":
             outcome.status, outcome.message = "passed", None
         result: Any = "failed" if error else "passed"
@@ -123,6 +130,7 @@ def judge(
     seconds: float = EXERCISE_SECONDS,
     gpu: str = "auto",
     on_exercise: Callable[[Exercise], None] | None = None,
+    until_failure: bool = False,
 ) -> Result:
     """Run the hidden suites of `exercises` on a submission.
 
@@ -132,6 +140,7 @@ def judge(
         seconds: how long an exercise may keep the judge waiting in all.
         gpu: "off" leaves gpu tests out even where there is a GPU.
         on_exercise: called before each exercise's first test.
+        until_failure: leave out what remains of an exercise once a test of it failed.
 
     Raises:
         GraderFailed: the grader's own processes are gone; nothing is to be concluded about the submission.
@@ -144,7 +153,7 @@ def judge(
         raise NoGpu(f"--gpu require: {reason}. Run it where there is one, or leave the option out")
     no_gpu = "GPU tests are switched off (--gpu off)" if gpu == "off" else plugin.no_gpu()
     torch.set_num_threads(1)  # What is compared here is small: more threads only wait for each other.
-    session = _Session(observer, frozenset(e.id for e in exercises), no_gpu, on_exercise)
+    session = _Session(observer, frozenset(e.id for e in exercises), no_gpu, on_exercise, until_failure)
     try:
         run_pytest(list(dict.fromkeys(exercise.lesson_id for exercise in exercises)), session, seed)
     finally:

@@ -12,7 +12,7 @@ import tokenize
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from grader.course import Course, Lesson
 from grader.errors import UnreadableSubmission
@@ -228,13 +228,20 @@ def _notebook_cells(content: bytes) -> list[tuple[int, str]]:
         notebook = json.loads(content.decode("utf-8-sig"))
         cells = []
         for number, cell in enumerate(notebook["cells"][:MAX_NOTEBOOK_CELLS], start=1):
-            if cell["cell_type"] == "code":
+            if cell["cell_type"] == "code" and not _is_for_the_eyes(cell):
                 source = cell["source"]
                 text = source if isinstance(source, str) else "".join(source)
                 cells.append((number, text.replace("\r\n", "\n").replace("\0", "")))
         return cells
     except (ValueError, KeyError, TypeError, RecursionError):
         raise ValueError("is not a notebook that can be read: open it in Jupyter and save it again") from None
+
+
+def _is_for_the_eyes(cell: dict[str, Any]) -> bool:
+    """Whether a cell only draws or shows something: jupytext's tag for what a .py file holds as comments."""
+    metadata = cell.get("metadata")
+    tags = metadata.get("tags") if isinstance(metadata, dict) else None
+    return isinstance(tags, list) and "active-ipynb" in tags
 
 
 def without_magics(source: str) -> tuple[str, int]:

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 
-from grader.worker.probes import error_of, layout_of, shares_storage
+from grader.worker.probes import error_of, folder_of, layout_of, shares_storage
 
 __all__ = [
     "assert_equal",
@@ -22,6 +22,7 @@ __all__ = [
     "assert_tensor",
     "error_of",
     "exercise",
+    "folder_of",
     "layout_of",
     "shares_storage",
     "short",

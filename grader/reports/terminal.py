@@ -18,6 +18,7 @@ from grader.reports.wording import STATUS, number, plain, sentence
 
 if TYPE_CHECKING:
     from grader.check import CheckReport
+    from grader.mutants import MutantReport
     from grader.result import ExerciseResult, Result
 
 # Colours of the basic eight, which every terminal theme keeps readable on its own background.
@@ -208,3 +209,32 @@ def show_check(report: CheckReport, verbose: bool = False) -> None:
         _print_indented(screen, plain(finding.text))
     count = len(report.findings)
     screen.print(f"\n{count} finding{'s' * (count != 1)}" if count else "\nNo findings: the course is in order.")
+
+
+def show_mutants(report: MutantReport) -> None:
+    """A table of mutants killed by topic, then the survivors with their reasons, then what is to be done."""
+    screen = console()
+    table = Table(box=None, pad_edge=False, padding=(0, 1), header_style="bold")
+    table.add_column("Topic", no_wrap=True)
+    for column in ("Mutants", "Killed", "Score"):
+        table.add_column(column, justify="right")
+    alive = [mutant.exercise for mutant in report.survived]
+    for topic in [*dict.fromkeys(name.split("/")[0] for name in report.killed), ""]:
+        killed = sum(count for name, count in report.killed.items() if name.startswith(topic))
+        total = killed + sum(name.startswith(topic) for name in alive)
+        score = f"{100 * killed / total:.1f} %" if total else "-"
+        table.add_row(Text(topic or "all", style="" if topic else "bold"), str(total), str(killed), score)
+    screen.print(table)
+    for name, survivors in groupby(report.survived, key=lambda mutant: mutant.exercise):
+        screen.print(Text(f"\nsurvived in {name}", style="bold"))
+        for mutant in survivors:
+            reason = report.reason(mutant)
+            _print_indented(screen, f"{mutant.change}: {reason}" if reason else f"{mutant.change} (no test notices)")
+    for name, change in report.outdated:
+        screen.print(Text.assemble("\n", (name, "bold red")))
+        _print_indented(screen, f"recorded as equivalent, but did not survive: {change}")
+    count = len(report.unexplained)
+    if count:
+        screen.print(
+            f"\n{count} survive{'s' * (count == 1)} without a reason: a stronger test, or a line in equivalent.toml."
+        )

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import dis
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import torch
 
-__all__ = ["error_of", "layout_of", "shares_storage"]
+__all__ = ["error_of", "folder_of", "layout_of", "shares_storage"]
 
 
 class MissingName(AttributeError):
@@ -52,6 +55,17 @@ def error_of(call: Callable[[], Any]) -> dict[str, Any] | None:
             raise
         return describe_error(error)
     return None
+
+
+@contextmanager
+def folder_of(files: Mapping[str, bytes]) -> Iterator[Path]:
+    """A fresh folder with these files (relative path: content), written in the order given; removed at the end."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for path, content in files.items():
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (folder / path).write_bytes(content)
+        yield folder
 
 
 def is_stub_error(error: BaseException) -> bool:

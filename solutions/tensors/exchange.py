@@ -58,9 +58,9 @@ def from_numpy_safe(array: Shaped[np.ndarray, "*dims"]) -> Shaped[Tensor, "*dims
     # Hint: Make the copy while it is still an array: NumPy understands its own strides and byte orders.
     # Hint: `array.copy()` has positive strides and is writable, but keeps the byte order.
     # Hint: `array.dtype.newbyteorder("=")` is the same dtype in this machine's byte order; `astype` converts to it.
-    # Hint: torch.from_numpy(array.astype(array.dtype.newbyteorder("="), order="C"))
+    # Hint: torch.from_numpy(array.astype(array.dtype.newbyteorder("=")))
     # astype copies even if the dtype stays (copy=True is its default), so sharing *this* array with torch is safe.
-    own = array.astype(array.dtype.newbyteorder("="), order="C")
+    own = array.astype(array.dtype.newbyteorder("="))
     return torch.from_numpy(own)
     ### END SOLUTION
 
@@ -242,11 +242,11 @@ def cast_exact(x: Shaped[Tensor, "*dims"], dtype: torch.dtype) -> Shaped[Tensor,
     # Hint: Cast, then compare before and after in a dtype that rounds neither: what can hold any float, any integer?
     # Hint: All floats here fit float64, all integers and bool fit int64. Two floats or two integers are then easy.
     # Hint: A float equals an integer if it lies in [-2**63, 2**63), is whole, and agrees with it as int64.
-    # Hint: `real.trunc() == real` finds the whole ones; `t != t` is true for NaN alone.
+    # Hint: `real.trunc() == real` finds the whole ones; `before.isnan()` finds NaN.
     out = x.to(dtype)
     before, after = (t.double() if t.is_floating_point() else t.long() for t in (x, out))
     if before.dtype == after.dtype:
-        same = (before == after) | ((before != before) & (after != after))
+        same = (before == after) | before.isnan()  # NaN stays NaN in every float dtype
     else:
         real, whole = (before, after) if before.is_floating_point() else (after, before)
         # Outside this range `real.long()` may be anything, so its answer must not count.

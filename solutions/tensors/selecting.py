@@ -52,8 +52,8 @@ def pick_log_probs(lp: Float[Tensor, "N C"], y: Int64[Tensor, "N"]) -> Float[Ten
     # Hint: Write down the N pairs (row, column) that you want. The columns are `y`; what are the rows?
     # Hint: Two index tensors of the same shape are read in pairs, where a slice beside a tensor makes a grid.
     # Hint: The rows are 0, 1, ..., N-1: see `torch.arange`. (Or `gather` along dim 1, with `y` as an (N, 1) column.)
-    # Hint: lp[torch.arange(len(y), device=lp.device), y]
-    rows = torch.arange(lp.shape[0], device=lp.device)
+    # Hint: lp[torch.arange(len(y)), y]
+    rows = torch.arange(lp.shape[0])
     return lp[rows, y]
     ### END SOLUTION
 
