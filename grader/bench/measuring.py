@@ -56,6 +56,7 @@ class _Bench:
         self.scratch = scratch
         self.steps = steps
         self.made = make_submissions(course, exercises, count)
+        self.solutions: dict[str, float] = {}
         self.folders = {made.name: made.write(scratch / "submissions") for made in self.made}
 
     def run(self, nbgrader: bool, saved: Sequence[Exercise]) -> Report:
@@ -79,6 +80,7 @@ class _Bench:
             f"torch {torch.__version__}, isolation {isolation.level}.",
         )
         notes = (
+            f"g: a once, b and e the fastest of {ROUNDS} rounds.",
             f"b and e: median of {ROUNDS} rounds by turns ({spread_text}); b without starting the pool and a first "
             f"judging, which took {started:.2f} s, once.",
             f"f: median of {len(saved)} exercises x {SAVES} saves; plain pytest of the same, once each.",
@@ -87,6 +89,7 @@ class _Bench:
             ways=tuple(ways),
             save_seconds=statistics.median(saves),
             plain_save_seconds=statistics.median(plain_saves),
+            solution_seconds=self.solutions,
             facts=facts,
             notes=notes,
             disagreements=disagreements([warm, *(way for way in ways if way is not warm)]),
@@ -109,7 +112,9 @@ class _Bench:
             folder = str(self.folders[made.name])
             self.steps.take(f"a  grade {made.name}, cold")
             options = ["--seed", str(SEED), "--gpu", "off", "--json", str(file)]
-            seconds["a"] += time_python(["-m", "grader", "grade", folder, *options], self.scratch)
+            taken = time_python(["-m", "grader", "grade", folder, *options], self.scratch)
+            seconds["a"] += taken
+            self.solutions.setdefault("a", taken)  # The solutions are the first of all.
             graded = json.loads(file.read_text(encoding="utf-8"))["exercises"]
             points["a"][made.name] = {exercise["id"]: exercise["points"] for exercise in graded}
             self.steps.take(f"c  pytest {made.name}")
@@ -144,7 +149,10 @@ class _Bench:
                     self.steps.take(f"{key}  {name}, round {turn} of {ROUNDS}")
                     started = time.perf_counter()
                     result = self.judged(submission, where)
-                    rounds[key][-1] += time.perf_counter() - started
+                    taken = time.perf_counter() - started
+                    rounds[key][-1] += taken
+                    if name == self.made[0].name:
+                        self.solutions[key] = min(taken, self.solutions.get(key, taken))
                     points[key][name] = {exercise.id: exercise.points for exercise in result.exercises}
         texts = [f"{key} {min(times):.2f} to {max(times):.2f} s" for key, times in rounds.items()]
         warm = Way("b", "grader, warm pool", statistics.median(rounds["b"]), points["b"])

@@ -242,6 +242,12 @@ def course_copy(tmp_path):
     return tmp_path
 
 
+def test_a_missing_data_file_is_said_before_anything_is_graded(course_copy):
+    (course_copy / "data/tables/wine.csv").unlink()
+    run = grader("grade", "-e", "read_wine", root=course_copy)
+    assert_one_line(run, "data/tables/wine.csv is missing", "git checkout -- data/tables/wine.csv")
+
+
 class TestCheckFindsWhatIsWrong:
     """`grader check` on a course with one fault: exit status 1, and the place."""
 

@@ -323,3 +323,13 @@ def test_odd_cells_are_read_without_harm(tmp_path: Path, course: Course, source:
     lesson = only_lesson(write(tmp_path / "views.ipynb", notebook(source, TURN)), course)
     assert lesson.problem is None
     assert lesson.segments[-1].source == TURN
+
+
+def test_cells_that_only_show_something_are_left_out(tmp_path: Path, course: Course) -> None:
+    cells = [
+        {"cell_type": "code", "metadata": {"tags": ["active-ipynb"]}, "source": "import matplotlib"},
+        {"cell_type": "code", "metadata": {}, "source": "def turn(x):\n    return x"},
+    ]
+    path = write(tmp_path / "views.ipynb", json.dumps({"cells": cells}))
+    (segment,) = read_submission(path, course).lessons["tensors/views"].segments
+    assert segment.source == "def turn(x):\n    return x"
