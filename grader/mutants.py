@@ -147,8 +147,8 @@ def mutants(lesson: Lesson, exercise: Exercise) -> list[Mutant]:
     tree = ast.parse(cell.source)
     found: dict[str, Mutant] = {}
     same = {ast.unparse(tree)}
-    silent = _messages(tree)
-    nodes = [node for node in ast.walk(tree) if getattr(node, "lineno", 0) in inside and node not in silent]
+    unnoticed = _unnoticed(tree)
+    nodes = [node for node in ast.walk(tree) if getattr(node, "lineno", 0) in inside and node not in unnoticed]
     for node in sorted(nodes, key=lambda node: (node.lineno, node.col_offset)):  # type: ignore[attr-defined]
         for what, changed in _changes(tree, node):
             source = ast.unparse(ast.fix_missing_locations(changed))
@@ -175,14 +175,16 @@ def _solution_lines(lines: Sequence[str]) -> set[int]:
     return numbers
 
 
-def _messages(tree: ast.Module) -> set[ast.AST]:
-    """What only people read: docstrings, and all that an exception says."""
+def _unnoticed(tree: ast.Module) -> set[ast.AST]:
+    """What no test can notice: docstrings, all that an exception says, and the guard `strict=` of `zip`."""
     found: set[ast.AST] = set()
     for node in ast.walk(tree):
         if _is_text(node):
             found |= {node, node.value}  # type: ignore[attr-defined]
         elif isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call):
             found |= {part for argument in node.exc.args for part in ast.walk(argument)} | {node.exc}
+        elif isinstance(node, ast.Call) and ast.unparse(node.func) == "zip":
+            found |= {node, *(keyword.value for keyword in node.keywords)}
     return found
 
 
