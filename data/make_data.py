@@ -196,7 +196,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run from the command line; the exit status is 0 if all files are as they should be, and 1 if not."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--check", action="store_true", help="only compare the files with their checksums")
-    parser.add_argument("--record", action="store_true", help="for authors: write the checksums of the files as they are")
+    parser.add_argument("--record", action="store_true", help="for authors: write the checksums anew")
     options = parser.parse_args(arguments)
     if not options.check and not options.record:
         for folder in ("photos", "textures", "tables", "scans/brain"):

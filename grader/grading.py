@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 # What lessons may have imported ahead of time; anything else a submission imports for itself.
 PRELOADABLE = frozenset(["numpy", "jaxtyping", "torchvision", "PIL", "pandas", "grader.data"])
+BEHIND_OPTIM = "torch._dynamo"  # 900 modules, a second or more, which a process's first optimiser imports
 
 
 def grade_submission(
@@ -107,12 +108,14 @@ def require_data(exercises: Sequence[Exercise], course: Course) -> None:
 
 
 def imported_modules(exercises: Sequence[Exercise], course: Course) -> tuple[str, ...]:
-    """The modules that the lessons of these exercises import at their top, of those worth importing ahead."""
+    """The modules that the lessons of these exercises need, of those worth importing ahead."""
     found: dict[str, None] = {}
     for text in _lesson_texts(exercises, course):
         for name in re.findall(r"^(?:import|from) ([\w.]+)", text, re.MULTILINE):
             if name in PRELOADABLE or name.split(".")[0] in PRELOADABLE:
                 found[name] = None
+        if re.search(r"\boptim\b", text):
+            found[BEHIND_OPTIM] = None
     return tuple(found)
 
 

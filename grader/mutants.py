@@ -25,7 +25,7 @@ SECONDS = 4.0  # of waiting for one exercise: a changed loop may never end
 _BEGIN, _END = "### BEGIN SOLUTION", "### END SOLUTION"
 
 _MODULES = ("torch", "np", "pd", "F", "nn", "math", "json", "Image", "super()", "self")
-_COMMUTATIVE = ("min", "max", "torch.minimum", "torch.maximum", "math.gcd")
+_COMMUTATIVE = ("min", "max", "minimum", "maximum", "transpose", "swapaxes", "gcd")
 
 _OTHER_OPERATOR: dict[type[ast.AST], type[ast.AST]] = {
     ast.Add: ast.Sub,
@@ -280,7 +280,7 @@ def _arguments(node: ast.Call) -> Iterator[tuple[str, Callable[[ast.AST], ast.AS
     called = node.func
     if isinstance(called, ast.Attribute) and ast.unparse(called.value) not in _MODULES:
         yield f".{called.attr}() is dropped", lambda twin: twin.func.value  # type: ignore[attr-defined]
-    if len(node.args) >= 2 and ast.unparse(called) not in _COMMUTATIVE:
+    if len(node.args) >= 2 and ast.unparse(called).split(".")[-1] not in _COMMUTATIVE:
 
         def exchange(twin: ast.AST) -> ast.AST:
             arguments = twin.args  # type: ignore[attr-defined]

@@ -180,7 +180,7 @@ class Standardizer:
             (float64 or int64) keep their small differences. Nothing of `x` is kept for later calls.
         """
         ### BEGIN SOLUTION
-        return ((x.double() - self.mean) / self.deviation).float()
+        return ((x - self.mean) / self.deviation).float()  # self.mean is float64
         ### END SOLUTION
 
 
@@ -345,6 +345,6 @@ class CategoryEmbedding(nn.Module):
         parts = []
         for table, column in zip(self.tables, ids.unbind(1), strict=True):
             known = (column > 0) & (column < table.num_embeddings)
-            parts.append(table(torch.where(known, column, 0)))
+            parts.append(table(torch.where(known, column, 0)))  # row 0 is for what is unknown
         return torch.cat(parts, dim=1)
         ### END SOLUTION

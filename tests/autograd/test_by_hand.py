@@ -239,14 +239,22 @@ class TestNumericGrad:
 
         def probe(m):
             leaf = p.clone().requires_grad_()
-            grad = m.numeric_grad(lambda point: f(point).item(), leaf, 0.05)
+            asked = []
+
+            def number(point):
+                asked.append(point.requires_grad)
+                return f(point).item()
+
+            grad = m.numeric_grad(number, leaf, 0.05)
             again = m.numeric_grad(f, leaf, 0.05)
-            return {"grads": [grad, again], "wants": [grad.requires_grad, again.requires_grad], "grad": leaf.grad}
+            wants = [grad.requires_grad, again.requires_grad]
+            return {"grads": [grad, again], "wants": wants, "grad": leaf.grad, "asked": asked}
 
         seen = observe(probe)
         for grad in seen.grads:
             assert_tensor(grad, slopes(p, 0.05), "`numeric_grad` of a leaf", rtol=1e-6, atol=1e-6)
         assert_equal(seen.wants, [False, False], "`requires_grad` of the result, for f giving a float and a tensor")
+        assert not any(seen.asked), "the points that f is given require gradients, so all it does is recorded: detach."
         assert seen.grad is None, "the `.grad` of `params` was filled: this gradient is measured, not computed."
 
     def test_one_parameter_and_none(self, observe, rng):
