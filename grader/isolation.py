@@ -191,7 +191,9 @@ def _bubblewrap_options(gpu: bool) -> list[str]:
     options += ["--perms", "0755", "--dir", "/dev"]
     for device in _DEVICES:
         options += ["--dev-bind", device, device]
-    options += ["--symlink", "/proc/self/fd", "/dev/fd", "--dir", "/dev/shm", "--dir", SCRATCH, "--proc", "/proc"]
+    options += ["--symlink", "/proc/self/fd", "/dev/fd", "--dir", "/dev/shm", "--proc", "/proc"]
+    # Torch makes a folder for its caches while it is imported. Each worker gets another file system in this place.
+    options += ["--size", str(2**20), "--tmpfs", SCRATCH]
     if gpu:
         for pattern in _GPU_DEVICES:
             for path in sorted(Path("/dev").glob(pattern)):

@@ -13,6 +13,7 @@ import pytest
 from grader import isolation
 from grader.course import Course, Exercise
 from grader.errors import GraderFailed, NoIsolation
+from grader.grading import imported_modules
 from grader.isolation import Isolation, start_isolation
 from grader.observing import Unanswered
 from grader.submission import LessonSource, Segment
@@ -174,3 +175,14 @@ def test_nothing_is_left_in_the_temporary_folder(monkeypatch: pytest.MonkeyPatch
     assert list(tmp_path.iterdir())
     level.close()
     assert not list(tmp_path.iterdir())
+
+
+def test_workers_find_imported_what_the_lessons_import(pool: WorkerPool, course: Course) -> None:
+    wanted = imported_modules(course.exercises, course)
+    assert {"torchvision.models", "pandas", "torch._dynamo"} <= set(wanted)
+    exercise = course.exercises[0]
+    observer = observer_of(
+        pool, exercise, "import sys\ndef missing(names):\n    return [n for n in names if n not in sys.modules]"
+    )
+    assert observer.observe(exercise, lambda m: m.missing(list(wanted))) == []
+    observer.close()
