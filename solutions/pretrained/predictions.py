@@ -14,10 +14,10 @@
 # photograph. Such a network is called **pretrained**. These are its own answers to three files in `data/photos`:
 #
 # ```
-#               first guess           second              third
-# cat.png       Egyptian cat   43 %   tabby        29 %   tiger cat     18 %
-# coffee.png    espresso       87 %   cup           7 %   coffee mug     1 %
-# rocket.jpg    missile        48 %   projectile   33 %   pole           3 %
+#               first guess           second                third
+# cat.png       tiger cat      38 %   Egyptian cat   37 %   tabby               17 %
+# coffee.png    espresso       96 %   cup             1 %   consomme             1 %
+# rocket.jpg    missile        36 %   projectile     25 %   drilling platform    7 %
 # ```
 #
 # Before this topic ends you will have made that table yourself, and another network will have turned a brick wall into
@@ -100,8 +100,8 @@ def top1_labels(logits: Float[Tensor, "N C"], labels: Sequence[str]) -> list[str
 # ```
 #
 # A probability is a share of *all* classes, also of those that you do not list: the three guesses for the cat add up
-# to 90 %, and the other 997 classes have the rest. And it is a share of the classes that the network *has*. There is
-# none for astronauts, so `astronaut.png` has to be something else ("jersey", 16 %). A low number is all the warning you
+# to 92 %, and the other 997 classes have the rest. And it is a share of the classes that the network *has*. There is
+# none for astronauts, so `astronaut.png` has to be something else ("bobsled", 13 %). A low number is all the warning you
 # get.
 #
 # In float32, `exp(100.0)` is infinite; torch's own softmax avoids that. And `tensor(0.6652)` is awkward to compare or
