@@ -101,8 +101,8 @@ def top1_labels(logits: Float[Tensor, "N C"], labels: Sequence[str]) -> list[str
 #
 # A probability is a share of *all* classes, also of those that you do not list: the three guesses for the cat add up
 # to 92 %, and the other 997 classes have the rest. And it is a share of the classes that the network *has*. There is
-# none for astronauts, so `astronaut.png` has to be something else ("bobsled", 13 %). A low number is all the warning you
-# get.
+# none for astronauts, so `astronaut.png` has to be something else ("bobsled", 13 %). A low number is all the warning
+# that you get.
 #
 # In float32, `exp(100.0)` is infinite; torch's own softmax avoids that. And `tensor(0.6652)` is awkward to compare or
 # to write into a file: what leaves this function is plain Python.

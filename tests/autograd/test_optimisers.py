@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from grader.testing import assert_equal, assert_error, assert_no_error, assert_tensor, error_of, exercise, short
+from grader.testing import assert_equal, assert_error, assert_tensor, error_of, exercise, short
 
 DOUBLE = torch.float64
 BOTH = ("Adam", "AdamW")
@@ -91,13 +91,16 @@ def check_path(path, expected, what, note="", rtol=None, atol=None):
             assert_tensor(p, value, f"{what}: {which}after step {number}", note=note, rtol=rtol, atol=atol)
 
 
-def drawn(rng, steps, shapes=None, dtype=DOUBLE):
-    """Parameters and gradients for some steps, all away from 0: [parameter], [step][parameter]."""
+def drawn(rng, steps, shapes=None, dtype=DOUBLE, strided=False):
+    """Parameters and gradients for some steps, all away from 0: [parameter], [step][parameter].
+
+    Contiguous unless `strided`: torch's own fused kernels for the CPU go wrong otherwise, and need not fail every test.
+    """
     shapes = shapes or ((), tuple(rng.sizes(2)), (rng.integer(2, 5),))
 
     def away(shape):
         signs = rng.tensor(shape, torch.bool).to(dtype) * 2 - 1
-        return rng.strided(shape, dtype, 0.5, 2.0).mul_(signs)
+        return (rng.strided if strided else rng.tensor)(shape, dtype, 0.5, 2.0).mul_(signs)
 
     return [away(shape) for shape in shapes], [[away(shape) for shape in shapes] for _ in range(steps)]
 
@@ -184,7 +187,10 @@ def check_options_at_every_step(observe, rng, name):
             groups[place].update(at(number, place))
 
     def probe(m):
-        return walk(lambda params: getattr(m, name)([{"params": [p]} for p in params], lr, **rest), starts, grads, before)
+        def make(params):
+            return getattr(m, name)([{"params": [p]} for p in params], lr, **rest)
+
+        return walk(make, starts, grads, before)
 
     options = [[at(number, place) for number in range(4)] for place in (0, 1)]
     note = 'Between the steps, "lr" and "weight_decay" were changed in `param_groups`.'
@@ -217,22 +223,28 @@ def check_no_gradient(observe, rng, name):
 
 
 def check_what_is_written(observe, rng, name):
-    starts, grads = drawn(rng, 3)
-    options = options_of(name, rng)
-    lr, rest = parts(options)
-    seen = observe(lambda m: walk(lambda params: getattr(m, name)(params, lr, **rest), starts, grads, reuse=True))
-    for number, (row, wanted) in enumerate(zip(seen.left, grads, strict=True), 1):
-        for index, (grad, value) in enumerate(zip(row, wanted, strict=True)):
-            what = f"`{name}`: the `.grad` of parameter {index} after step {number}"
-            assert_tensor(grad, value, what, rtol=0, atol=0, note="`step` should only read it.")
-    note = "Here new gradients are written into the tensors that lie in `.grad` already."
-    expected = paths(name, starts, grads, [[options] * 3] * 3)
-    check_path(seen.path, expected, f"`{name}`", note)
-    for index, (memory, value) in enumerate(zip(seen.starts, expected[-1], strict=True)):
-        what = f"`{name}`: the memory in which parameter {index} lay at the beginning"
-        assert_tensor(memory, value, what, note="A parameter is changed in place, not replaced.")
-    assert_equal(seen.leaves, [True] * 3, f"`{name}`: whether each is still a leaf that requires a gradient")
-    assert seen.same, f"`param_groups` of `{name}` no longer holds the tensors that were given."
+    for decay in (options_of(name, rng)["weight_decay"], 0.0):
+        starts, grads = drawn(rng, 3, strided=True)
+        options = {**options_of(name, rng), "weight_decay": decay}
+        lr, rest = parts(options)
+
+        def probe(m):
+            return walk(lambda params: getattr(m, name)(params, lr, **rest), starts, grads, reuse=True)
+
+        seen = observe(probe)
+        what = f"`{name}` with weight_decay={decay:.3g}"
+        for number, (row, wanted) in enumerate(zip(seen.left, grads, strict=True), 1):
+            for index, (grad, value) in enumerate(zip(row, wanted, strict=True)):
+                whose = f"{what}: the `.grad` of parameter {index} after step {number}"
+                assert_tensor(grad, value, whose, rtol=0, atol=0, note="`step` should only read it.")
+        note = "New gradients are written into the tensors that lie in `.grad`, and parameters may have any strides."
+        expected = paths(name, starts, grads, [[options] * 3] * 3)
+        check_path(seen.path, expected, what, note)
+        for index, (memory, value) in enumerate(zip(seen.starts, expected[-1], strict=True)):
+            whose = f"{what}: the memory in which parameter {index} lay at the beginning"
+            assert_tensor(memory, value, whose, note="A parameter is changed in place, not replaced.")
+        assert_equal(seen.leaves, [True] * 3, f"{what}: whether each is still a leaf that requires a gradient")
+        assert seen.same, f"{what}: `param_groups` no longer holds the tensors that were given."
 
 
 def check_training_loop(observe, rng, name):
@@ -323,18 +335,17 @@ class TestSGD:
         lr = rng.uniform(0.1, 0.4)
         starts, grads = drawn(rng, 3)
         small, small_grads = drawn(rng, 3, dtype=torch.float32)
+        again = [start.clone() for start in starts], [[grad.clone() for grad in row] for row in grads]
         seen = observe(
             lambda m: [
                 walk(lambda params: m.SGD(params, lr), starts, grads)["path"],
-                walk(lambda params: m.SGD(params), starts, grads)["path"],
+                walk(lambda params: m.SGD(params), *again)["path"],
                 walk(lambda params: m.SGD(params, lr), small, small_grads)["path"],
             ]
         )
-        # The second walk went on where the first had ended: the parameters lie in the memory of `starts`.
         options = [[{"lr": lr, **plain}] * 3] * 3
-        expected = paths("SGD", starts, grads, options)
-        check_path(seen[0], expected, f"`SGD(params, {lr:.3f})`")
-        defaults = paths("SGD", expected[-1], grads, [[{"lr": 1e-3, **plain}] * 3] * 3)
+        check_path(seen[0], paths("SGD", starts, grads, options), f"`SGD(params, {lr:.3f})`")
+        defaults = paths("SGD", starts, grads, [[{"lr": 1e-3, **plain}] * 3] * 3)
         check_path(seen[1], defaults, "`SGD(params)`", "The default of lr is 1e-3.")
         expected = paths("SGD", small, small_grads, options)
         check_path(seen[2], expected, "`SGD` in float32", rtol=1e-5, atol=1e-5)
@@ -381,7 +392,6 @@ class TestSGD:
 
     def test_a_new_optimiser_starts_afresh(self, observe, rng):
         check_new_optimiser(observe, rng, "SGD")
-
 
 
 @exercise("Adam")
@@ -485,13 +495,19 @@ class TestAdam:
             check_new_optimiser(observe, rng, name)
 
 
-
 def with_gradients(starts, grads):
     """In a probe: leaves with these gradients (or None)."""
     leaves = [torch.nn.Parameter(start) for start in starts]
     for leaf, grad in zip(leaves, grads, strict=True):
         leaf.grad = grad
     return leaves
+
+
+def clipped(m, starts, grads, max_norm, **options):
+    """In a probe: what clipping these gradients returns, and the gradients afterwards."""
+    leaves = with_gradients(starts, grads)
+    total = m.clip_grad_norm_(leaves, max_norm, **options)
+    return {"total": total, "grads": [leaf.grad for leaf in leaves]}
 
 
 def norm_of(grads):
@@ -506,7 +522,7 @@ def total_as(grads, dtype=DOUBLE):
 @exercise("clip_grad_norm_")
 class TestClipGradNorm:
     def drawn(self, rng, dtype=DOUBLE):
-        starts, (grads,) = drawn(rng, 1, ((), (2, 3), (4,), (0,)), dtype)
+        starts, (grads,) = drawn(rng, 1, ((), (2, 3), (4,), (0,)), dtype, strided=True)
         return starts, grads
 
     @pytest.mark.weight(2)
@@ -515,9 +531,7 @@ class TestClipGradNorm:
             starts, grads = self.drawn(rng, dtype)
             total = norm_of(grads)
             max_norm = total * rng.uniform(0.2, 0.7)
-            seen = observe(
-                lambda m: {"total": m.clip_grad_norm_(with_gradients(starts, grads), max_norm), "grads": grads}
-            )
+            seen = observe(lambda m: clipped(m, starts, grads, max_norm))
             what = f"the total norm, for {str(dtype).removeprefix('torch.')} gradients,"
             assert_tensor(seen.total, total_as(grads, dtype), what, note="It is the norm before clipping.")
             for index, (got, grad) in enumerate(zip(seen.grads, grads, strict=True)):
@@ -531,7 +545,7 @@ class TestClipGradNorm:
         # Each alone has norm 1, and stays below max_norm.
         grads = [torch.full((n,), n**-0.5, dtype=DOUBLE) for n in range(1, count + 1)]
         max_norm = rng.uniform(1.2, 1.8)
-        seen = observe(lambda m: {"total": m.clip_grad_norm_(with_gradients(starts, grads), max_norm), "grads": grads})
+        seen = observe(lambda m: clipped(m, starts, grads, max_norm))
         assert_tensor(seen.total, torch.tensor(count**0.5, dtype=DOUBLE), f"the total of {count} gradients of norm 1")
         for got, grad in zip(seen.grads, grads, strict=True):
             expected = grad * (max_norm / (count**0.5 + 1e-6))
@@ -557,15 +571,14 @@ class TestClipGradNorm:
         total = norm_of(grads)
 
         def probe(m):
-            at_limit = m.clip_grad_norm_(with_gradients(starts, grads), total)
-            first = [grad.clone() for grad in grads]
-            zero = m.clip_grad_norm_(with_gradients(starts, grads), 0.0)
-            return {"totals": [at_limit, zero], "first": first, "second": grads}
+            copies = [grad.clone() for grad in grads]
+            return [clipped(m, starts, copies, total), clipped(m, starts, grads, 0.0)]
 
-        seen = observe(probe)
-        for got, bound in zip(seen.totals, ("the total", "0"), strict=True):
-            assert_tensor(got, total_as(grads), f"the total norm, with a max_norm of {bound},", rtol=1e-5, atol=1e-5)
-        for got, zeros, grad in zip(seen.first, seen.second, grads, strict=True):
+        limit, zero = observe(probe)
+        for seen, bound in ((limit, "the total"), (zero, "0")):
+            what = f"the total norm, with a max_norm of {bound},"
+            assert_tensor(seen["total"], total_as(grads), what, rtol=1e-5, atol=1e-5)
+        for got, zeros, grad in zip(limit["grads"], zero["grads"], grads, strict=True):
             assert_tensor(got, grad, "a gradient, with a max_norm of exactly the total,", rtol=1e-5, atol=1e-5)
             assert_tensor(zeros, torch.zeros_like(grad), "a gradient, with a max_norm of 0,", rtol=0, atol=0)
 
@@ -573,7 +586,7 @@ class TestClipGradNorm:
         starts, grads = self.drawn(rng)
         scale = 4e-6 / norm_of(grads)
         grads = [grad * scale for grad in grads]
-        seen = observe(lambda m: {"total": m.clip_grad_norm_(with_gradients(starts, grads), 2e-6), "grads": grads})
+        seen = observe(lambda m: clipped(m, starts, grads, 2e-6))
         assert_tensor(seen.total, total_as(grads), "a total norm of 4e-6", rtol=1e-6, atol=0.0)
         for got, grad in zip(seen.grads, grads, strict=True):
             note = "The factor is max_norm / (total + 1e-6), here 2e-6 / 5e-6."
@@ -586,12 +599,9 @@ class TestClipGradNorm:
         max_norm = total / 2
 
         def probe(m):
-            leaves = with_gradients(starts, grads)
-            out = m.clip_grad_norm_(leaves, max_norm)
             bare = with_gradients([start.clone() for start in starts], [None] * 4)
             return {
-                "total": out,
-                "grads": [leaf.grad for leaf in leaves],
+                **clipped(m, starts, grads, max_norm),
                 "nothing": [m.clip_grad_norm_(bare, max_norm), m.clip_grad_norm_([], max_norm)],
                 "bare": [leaf.grad for leaf in bare],
             }
@@ -613,9 +623,11 @@ class TestClipGradNorm:
         max_norm = min(total, single) / 3
 
         def probe(m):
-            by_generator = m.clip_grad_norm_((leaf for leaf in with_gradients(starts, grads)), max_norm)
-            (leaf,) = with_gradients([torch.zeros(3, 2, dtype=DOUBLE)], [alone])
-            return {"totals": [by_generator, m.clip_grad_norm_(leaf, max_norm)], "grads": grads, "alone": alone}
+            leaves = with_gradients(starts, grads)
+            totals = [m.clip_grad_norm_((leaf for leaf in leaves), max_norm)]
+            (single,) = with_gradients([torch.zeros(3, 2, dtype=DOUBLE)], [alone])
+            totals.append(m.clip_grad_norm_(single, max_norm))
+            return {"totals": totals, "grads": [leaf.grad for leaf in leaves], "alone": single.grad}
 
         seen = observe(probe)
         assert_tensor(seen.totals[0], total_as(grads), "the total norm, for a generator of parameters,")
@@ -662,12 +674,8 @@ class TestClipGradNorm:
                 leaves = with_gradients(starts, spoilt)
                 errors.append(error_of(lambda: m.clip_grad_norm_(leaves, max_norm, error_if_nonfinite=True)))
                 totals.append(m.clip_grad_norm_(with_gradients(starts, copies), max_norm))
-            out = {}
-            leaves = with_gradients(starts, grads)
-            finite = error_of(
-                lambda: out.update(total=m.clip_grad_norm_(leaves, max_norm, error_if_nonfinite=True))
-            )
-            return {"errors": errors, "totals": totals, "after": bad, "finite": finite, "good": grads, **out}
+            finite = clipped(m, starts, grads, max_norm, error_if_nonfinite=True)
+            return {"errors": errors, "totals": totals, "after": bad, "good": finite["grads"]}
 
         seen = observe(probe)
         for error, got, after, spoilt in zip(seen.errors, seen.totals, seen.after, bad, strict=True):
@@ -678,7 +686,6 @@ class TestClipGradNorm:
             assert_tensor(got, wanted, f"the total norm without `error_if_nonfinite`, with {value} in a gradient,")
             for grad, before in zip(after, spoilt, strict=True):
                 assert_tensor(grad, before, "a gradient after the error", rtol=0, atol=0, note="Check before scaling.")
-        assert_no_error(seen.finite, "`clip_grad_norm_(..., error_if_nonfinite=True)`", "if all is finite")
         for got, grad in zip(seen.good, grads, strict=True):
             assert_tensor(got, grad * (max_norm / (total + 1e-6)), "a gradient, with error_if_nonfinite=True,")
 
@@ -740,7 +747,7 @@ class TestWarmupCosine:
     def test_climbs_along_a_line(self, observe, rng):
         warmup, total, lr_max, lr_min = self.drawn(rng)
         cases = [(step, warmup, total, lr_max, lr_min) for step in range(warmup)]
-        cases += [(step, 3, 8, lr_max) for step in range(3)]
+        cases += [(step, 3, 8, lr_max) for step in range(3)] + [(0, warmup, total, lr_max, 0.6 * lr_max)]
         self.check(observe, cases, "In the warm-up, the rate is lr_max * (step + 1) / warmup.")
 
     def test_falls_along_half_a_cosine(self, observe, rng):
@@ -759,9 +766,7 @@ class TestWarmupCosine:
     def test_without_a_warm_up_and_without_a_fall(self, observe, rng):
         _, _, lr_max, lr_min = self.drawn(rng)
         lengths = [(0, 5), (4, 4), (1, 1), (1, 2), (3, 4), (0, 1), (0, 0)]
-        cases = [
-            (step, warmup, total, lr_max, lr_min) for warmup, total in lengths for step in range(0, total + 3)
-        ]
+        cases = [(step, warmup, total, lr_max, lr_min) for warmup, total in lengths for step in range(0, total + 3)]
         self.check(observe, cases)
 
     @pytest.mark.weight(2)
