@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import torch
+
 from grader.worker import codec
 from grader.worker.lesson import own_frames
 from grader.worker.probes import MissingName, describe_error, is_stub_error
+
+_grad_mode = torch.set_grad_enabled
 
 
 def answer(probe: Callable[[], Any], filename: str, max_bytes: int = codec.MAX_BYTES) -> bytes:
@@ -17,9 +21,13 @@ def answer(probe: Callable[[], Any], filename: str, max_bytes: int = codec.MAX_B
     - ``{"outcome": "refused", "reason": "a generator"}``: what came back is not data
     - ``{"outcome": "raised", "error": {type, bases, message}, "frames": [(line, function)], "stub": bool,
       "missing": name or None}``
+
+    Each probe begins with autograd on, whatever an earlier one left behind.
     """
     try:
-        return codec.encode({"outcome": "returned", "value": probe()}, max_bytes)
+        with _grad_mode(True):
+            value = probe()
+        return codec.encode({"outcome": "returned", "value": value}, max_bytes)
     except codec.NotData as error:
         return codec.encode({"outcome": "refused", "reason": str(error)[:500]})
     except BaseException as error:

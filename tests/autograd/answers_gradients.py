@@ -150,6 +150,18 @@ def autograd_step(params, loss_fn, lr):
     return loss.item()
 
 
+# %% autograd_step wrong="the gradient in float32"
+# In float64 the step is right to 7 digits only: the gradient went through float32 on the way. It has the dtype of
+# `params` already.
+def autograd_step(params, loss_fn, lr):
+    params.grad = None
+    loss = loss_fn(params)
+    loss.backward()
+    with torch.no_grad():
+        params -= lr * params.grad.float()
+    return loss.item()
+
+
 # %% autograd_step right="torch.optim.SGD"
 def autograd_step(params, loss_fn, lr):
     optimizer = torch.optim.SGD([params], lr=lr)
@@ -190,6 +202,16 @@ def autograd_step(params, loss_fn, lr):
         for i in range(len(params)):
             params[i] -= lr * params.grad[i]
     return loss.tolist()
+
+
+# %% autograd_step right="a leaf of its own, and NumPy"
+def autograd_step(params, loss_fn, lr):
+    leaf = params.detach().clone().requires_grad_()
+    loss = loss_fn(leaf)
+    loss.backward()
+    params.detach().numpy()[:] -= lr * leaf.grad.numpy()
+    params.grad = leaf.grad
+    return float(loss)
 
 
 # %% accumulate_step wrong="divides by the number of pieces"
@@ -483,6 +505,23 @@ def accumulate_step(model, optimizer, loss_fn, micro_batches):
         p.grad /= count
     optimizer.step()
     return whole / count
+
+
+# %% accumulate_step wrong="the step before the last backward"
+# The last piece has no effect: the optimiser made its step when that piece's gradient was not there yet.
+def accumulate_step(model, optimizer, loss_fn, micro_batches):
+    pieces = list(micro_batches)
+    if not pieces:
+        raise ValueError("no micro-batches")
+    total, whole = sum(len(x) for x, _ in pieces), 0.0
+    optimizer.zero_grad()
+    for i, (x, y) in enumerate(pieces):
+        loss = loss_fn(model(x), y) * (len(x) / total)
+        if i == len(pieces) - 1:
+            optimizer.step()
+        loss.backward()
+        whole += loss.item()
+    return whole
 
 
 # %% accumulate_step right="divides the gradients at the end"
@@ -1046,6 +1085,20 @@ def evaluate(model, loader, loss_fn):
     return loss_sum.item() / count, right / count
 
 
+# %% evaluate right="a copy of the model, all logits at once"
+def evaluate(model, loader, loss_fn):
+    import copy
+
+    net = copy.deepcopy(model).eval()
+    device = next(net.parameters()).device
+    with torch.no_grad():
+        parts = [(net(x.to(device)), y.to(device)) for x, y in loader]
+        if not parts:
+            raise ValueError("none")
+        logits, y = (torch.cat(tensors) for tensors in zip(*parts))
+        return float(loss_fn(logits, y)), (logits.argmax(-1) == y).double().mean().item()
+
+
 # %% forward_mode wrong="stays switched"
 # Grad mode is another one after the call: used as a plain function, `set_grad_enabled` stays in force. In a `with`
 # block it ends with the block.
@@ -1191,7 +1244,7 @@ def forward_mode(model, x, is_train):
 
 
 def consistency_loss(out, target):
-    return ((out - target.clone()) ** 2).mean() + 0 * target.sum()
+    return ((out - target.clone()) ** 2).mean()
 
 
 # %% forward_mode wrong=".data for detach"
@@ -1238,6 +1291,23 @@ def forward_mode(model, x, is_train):
 
 def consistency_loss(out, target):
     return ((out - target.detach()) ** 2).sum()
+
+
+# %% forward_mode wrong="train and eval, and back"
+# While the model ran, its parts were in train or eval mode by the flag, which changes what dropout and batch norm
+# compute; afterwards all of them have one mode. Only grad mode was to be switched.
+def forward_mode(model, x, is_train):
+    was_training = model.training
+    model.train(is_train)
+    try:
+        with torch.set_grad_enabled(is_train):
+            return model(x)
+    finally:
+        model.train(was_training)
+
+
+def consistency_loss(out, target):
+    return ((out - target.detach()) ** 2).mean()
 
 
 # %% forward_mode right="two branches"
@@ -1736,6 +1806,62 @@ class StraightThroughSign(torch.autograd.Function):
     @staticmethod
     def forward(ctx, x):
         return torch.where(x >= 0, 1.0, -1.0)
+
+    @staticmethod
+    def backward(ctx, grad_output):
+        return grad_output
+
+
+# %% LearnedSiLU wrong="writes into grad_output"
+# The gradients are right, but `grad_output` was overwritten: it belongs to autograd, which may have handed the same
+# tensor to others.
+class LearnedSiLU(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x, beta):
+        ctx.save_for_backward(x, beta)
+        return x * torch.sigmoid(beta * x)
+
+    @staticmethod
+    def backward(ctx, grad_output):
+        x, beta = ctx.saved_tensors
+        s = torch.sigmoid(beta * x)
+        slope = s * (1 - s)
+        grad_beta = (grad_output * x**2 * slope).sum_to_size(beta.shape)
+        return grad_output.mul_(s + beta * x * slope), grad_beta
+
+
+class StraightThroughSign(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        return (x >= 0).to(x.dtype) * 2 - 1
+
+    @staticmethod
+    def backward(ctx, grad_output):
+        return grad_output
+
+
+# %% LearnedSiLU wrong="sums over dimension 0 only"
+# This fits a beta of one number for each column. In other shapes, (N, 1) say, other dimensions were broadcast, and
+# those are to be summed.
+class LearnedSiLU(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x, beta):
+        ctx.save_for_backward(x, beta)
+        return x * torch.sigmoid(beta * x)
+
+    @staticmethod
+    def backward(ctx, grad_output):
+        x, beta = ctx.saved_tensors
+        s = torch.sigmoid(beta * x)
+        slope = s * (1 - s)
+        grad_beta = grad_output * x**2 * slope
+        return grad_output * (s + beta * x * slope), grad_beta.sum(0) if beta.ndim < x.ndim else grad_beta
+
+
+class StraightThroughSign(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        return (x >= 0).to(x.dtype) * 2 - 1
 
     @staticmethod
     def backward(ctx, grad_output):

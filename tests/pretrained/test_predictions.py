@@ -256,7 +256,7 @@ def slope(rng, height, width, steepness):
         plane = steepness * (across * columns + down * rows)
         planes.append(plane - plane.min() + rng.uniform(4, 20))
     pixels = torch.stack(planes, dim=2)
-    assert pixels.max() < 255
+    assert pixels.max() < 255, "this test made a picture that is too steep"
     return pixels.round().to(torch.uint8)
 
 
