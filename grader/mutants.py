@@ -25,7 +25,7 @@ SECONDS = 4.0  # of waiting for one exercise: a changed loop may never end
 _BEGIN, _END = "### BEGIN SOLUTION", "### END SOLUTION"
 
 _MODULES = ("torch", "np", "pd", "F", "nn", "math", "json", "Image", "super()", "self")
-_COMMUTATIVE = ("min", "max", "minimum", "maximum", "transpose", "swapaxes", "gcd")
+_COMMUTATIVE = ("min", "max", "minimum", "maximum", "transpose", "swapaxes", "gcd", "mse_loss", "l1_loss")
 
 _OTHER_OPERATOR: dict[type[ast.AST], type[ast.AST]] = {
     ast.Add: ast.Sub,

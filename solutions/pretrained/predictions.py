@@ -135,8 +135,8 @@ def topk_predictions(
     # Hint: Two steps: probabilities of all classes first, and only then the k largest.
     # Hint: `softmax(dim=...)` wants the dimension whose entries shall add up to 1; `topk` gives values and places.
     # Hint: `topk` refuses a k above C, so give it the smaller of the two.
-    # Hint: `logits.softmax(dim=1).topk(min(k, logits.shape[1]), dim=1)`, then `zip` places and values, row by row.
-    values, places = logits.softmax(dim=1).topk(min(k, logits.shape[1]), dim=1)
+    # Hint: `logits.softmax(dim=1).topk(min(k, logits.shape[1]))`, then `zip` places and values, row by row.
+    values, places = logits.softmax(dim=1).topk(min(k, logits.shape[1]))
     return [
         [(labels[place], probability) for place, probability in zip(row_places, row_values, strict=True)]
         for row_places, row_values in zip(places.tolist(), values.tolist(), strict=True)
@@ -265,7 +265,8 @@ def make_batch(images: Sequence[Float[Tensor, "3 H W"]]) -> Float[Tensor, "N 3 H
     shape = tuple(images[0].shape)
     for index, image in enumerate(images):
         if image.shape != shape or image.dtype != torch.float32:
-            came = f"{tuple(image.shape)}, {image.dtype}"
-            raise ValueError(f"images[{index}] is {came}; expected {shape}, torch.float32")
+            raise ValueError(
+                f"images[{index}] is {tuple(image.shape)}, {image.dtype}; expected {shape}, torch.float32"
+            )
     return torch.stack(images)
     ### END SOLUTION

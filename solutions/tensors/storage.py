@@ -175,7 +175,7 @@ def element_offset(t: Shaped[Tensor, "*dims"], index: tuple[int, ...]) -> int:
     if len(index) != t.ndim:
         raise IndexError(f"a tensor with {t.ndim} dimensions takes {t.ndim} indices, not {len(index)}")
     place = t.storage_offset()
-    for dim, (i, size, stride) in enumerate(zip(index, t.size(), t.stride())):
+    for dim, (i, size, stride) in enumerate(zip(index, t.size(), t.stride(), strict=True)):
         if not -size <= i < size:
             raise IndexError(f"index {i} is out of range for dimension {dim} of size {size}")
         place += (i + size if i < 0 else i) * stride
