@@ -1,3 +1,5 @@
+# Known answers of autograd/training: wrong ones with what they mean, and right ones written differently.
+
 # %% train_val_fit wrong="[:-0]"
 # With n_val = 0 the training part is empty: `order[:-0]` is `order[:0]`. Cut at n - n_val, or cut the validation rows
 # from the front.
@@ -80,7 +82,8 @@ def train_val_fit(model, x, y, fraction, seed, batch_size, lr, epochs):
 
 # %% train_val_fit wrong="validation in the graph"
 # The validation losses are right, but the model's output for those rows requires a gradient: a graph was built and
-# thrown away. What is only looked at belongs inside `torch.no_grad()`.
+# thrown away. What is only looked at belongs inside `torch.no_grad()`; a `.detach()` or `.item()` on the output comes
+# too late.
 def train_val_fit(model, x, y, fraction, seed, batch_size, lr, epochs):
     n = len(x)
     n_val = round(fraction * n)
@@ -102,32 +105,6 @@ def train_val_fit(model, x, y, fraction, seed, batch_size, lr, epochs):
         if True:
             train_losses.append(nn.functional.mse_loss(model(z[train]), y[train]).item())
             val_losses.append(nn.functional.mse_loss(model(z[val]), y[val]).item())
-    return Fit(train, val, mean, std, train_losses, val_losses)
-
-# %% train_val_fit wrong="detached too late"
-# `.detach()` cuts the output off after the graph of the validation rows has been built. `torch.no_grad()` around the
-# call of the model builds none.
-def train_val_fit(model, x, y, fraction, seed, batch_size, lr, epochs):
-    n = len(x)
-    n_val = round(fraction * n)
-    if fraction < 0 or n_val >= n:
-        raise ValueError("nothing left to train on")
-    order = torch.randperm(n, generator=torch.Generator().manual_seed(seed))
-    val, train = order[:n_val], order[n_val:]
-    mean, std = x[train].mean(0), x[train].std(0, correction=0)
-    std = torch.where(std == 0, 1.0, std)
-    z = (x - mean) / std
-    optimizer = torch.optim.SGD(model.parameters(), lr=lr)
-    train_losses, val_losses = [], []
-    for _ in range(epochs):
-        for batch in train.split(batch_size):
-            optimizer.zero_grad()
-            loss = nn.functional.mse_loss(model(z[batch]), y[batch])
-            loss.backward()
-            optimizer.step()
-        if True:
-            train_losses.append(nn.functional.mse_loss(model(z[train]), y[train]).item())
-            val_losses.append(nn.functional.mse_loss(model(z[val]).detach(), y[val]).item())
     return Fit(train, val, mean, std, train_losses, val_losses)
 
 # %% train_val_fit wrong="all rows through the model in each step"
@@ -276,6 +253,59 @@ def train_val_fit(model, x, y, fraction, seed, batch_size, lr, epochs):
     train_losses, val_losses = [], []
     for _ in range(epochs):
         for batch in train.split(batch_size):
+            optimizer.zero_grad()
+            loss = nn.functional.mse_loss(model(z[batch]), y[batch])
+            loss.backward()
+            optimizer.step()
+        with torch.no_grad():
+            train_losses.append(nn.functional.mse_loss(model(z[train]), y[train]).item())
+            val_losses.append(nn.functional.mse_loss(model(z[val]), y[val]).item())
+    return Fit(train, val, mean, std, train_losses, val_losses)
+
+# %% train_val_fit wrong="training rows in order"
+# `train_index` goes upwards: the training rows were sorted after the split, so the batches are neighbours in the data,
+# and each step sees a few of a kind. They are taken in random order.
+def train_val_fit(model, x, y, fraction, seed, batch_size, lr, epochs):
+    n = len(x)
+    n_val = round(fraction * n)
+    if fraction < 0 or n_val >= n:
+        raise ValueError("nothing left to train on")
+    order = torch.randperm(n, generator=torch.Generator().manual_seed(seed))
+    val, train = order[:n_val], order[n_val:].sort().values
+    mean, std = x[train].mean(0), x[train].std(0, correction=0)
+    std = torch.where(std == 0, 1.0, std)
+    z = (x - mean) / std
+    optimizer = torch.optim.SGD(model.parameters(), lr=lr)
+    train_losses, val_losses = [], []
+    for _ in range(epochs):
+        for batch in train.split(batch_size):
+            optimizer.zero_grad()
+            loss = nn.functional.mse_loss(model(z[batch]), y[batch])
+            loss.backward()
+            optimizer.step()
+        with torch.no_grad():
+            train_losses.append(nn.functional.mse_loss(model(z[train]), y[train]).item())
+            val_losses.append(nn.functional.mse_loss(model(z[val]), y[val]).item())
+    return Fit(train, val, mean, std, train_losses, val_losses)
+
+# %% train_val_fit wrong="a new order in each epoch"
+# The batches are not those of `train_index`: it was shuffled anew in each epoch. That is often done, but here one
+# order is used throughout.
+def train_val_fit(model, x, y, fraction, seed, batch_size, lr, epochs):
+    n = len(x)
+    n_val = round(fraction * n)
+    if fraction < 0 or n_val >= n:
+        raise ValueError("nothing left to train on")
+    order = torch.randperm(n, generator=torch.Generator().manual_seed(seed))
+    val, train = order[:n_val], order[n_val:]
+    mean, std = x[train].mean(0), x[train].std(0, correction=0)
+    std = torch.where(std == 0, 1.0, std)
+    z = (x - mean) / std
+    optimizer = torch.optim.SGD(model.parameters(), lr=lr)
+    train_losses, val_losses = [], []
+    for _ in range(epochs):
+        mixed = train[torch.randperm(len(train), generator=torch.Generator().manual_seed(len(val_losses)))]
+        for batch in mixed.split(batch_size):
             optimizer.zero_grad()
             loss = nn.functional.mse_loss(model(z[batch]), y[batch])
             loss.backward()
@@ -824,7 +854,7 @@ def train_val_fit(model, x, y, fraction, seed, batch_size, lr, epochs):
 
 # %% early_stopping wrong="state_dict aliased"
 # The best state is that of the *last* epoch: the tensors of `state_dict()` are the parameters' own memory, and
-# training went on in it. Copy each tensor at the best epoch.
+# training went on in it. `dict(...)` around it would not help: each tensor needs a `clone`, made at the best epoch.
 def early_stopping(model, fit_epoch, patience, max_epochs):
     best_loss, best_epoch = math.inf, None
     best_state = {name: tensor.clone() for name, tensor in model.state_dict().items()}
@@ -835,26 +865,6 @@ def early_stopping(model, fit_epoch, patience, max_epochs):
         if loss < best_loss:
             best_loss, best_epoch, idle = loss, epoch, 0
             best_state = model.state_dict()
-        else:
-            idle += 1
-            if idle >= patience:
-                break
-    model.load_state_dict(best_state)
-    return best_state, best_epoch, losses
-
-# %% early_stopping wrong="shallow copy"
-# The dict was copied, its tensors were not: they still share memory with the parameters and follow the training. Each
-# tensor needs a `clone`.
-def early_stopping(model, fit_epoch, patience, max_epochs):
-    best_loss, best_epoch = math.inf, None
-    best_state = {name: tensor.clone() for name, tensor in model.state_dict().items()}
-    losses, idle = [], 0
-    for epoch in range(max_epochs):
-        loss = fit_epoch(epoch)
-        losses.append(loss)
-        if loss < best_loss:
-            best_loss, best_epoch, idle = loss, epoch, 0
-            best_state = dict(model.state_dict())
         else:
             idle += 1
             if idle >= patience:
@@ -1839,8 +1849,8 @@ def save_checkpoint(path, model, optimizer, scheduler, epoch):
         "cuda": torch.cuda.get_rng_state_all(),
     }
     torch.save(state, f"{path}.new")
-    os.link(f"{path}.new", f"{path}.old")
     os.replace(f"{path}.new", path)
+    Path(f"{path}.new").write_bytes(Path(path).read_bytes())
 
 
 def resume(path, model, optimizer, scheduler):
@@ -2111,7 +2121,7 @@ def save_checkpoint(path, model, optimizer, scheduler, epoch):
         "generator": torch.random.get_rng_state().tolist(),
         "cuda": [state.tolist() for state in torch.cuda.get_rng_state_all()],
     }
-    hidden = os.path.join(os.path.dirname(os.path.abspath(path)), ".being-written")
+    hidden = os.path.join(os.path.dirname(os.path.abspath(path)), "being written")
     try:
         torch.save(content, hidden)
         os.rename(hidden, path)

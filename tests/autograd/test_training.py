@@ -289,7 +289,9 @@ class TestTrainValFit:
         # All but one: the training part is a single row.
         cases.append((x, y, (n - 1) / n, 8, 2, 0.05, 2))
         models = [drawn_network(rng, 2, 1) for _ in cases]
-        seen = observe(lambda m: [fitted(m, model, case) for model, case in zip(models, cases, strict=True)])
+        seen = observe(
+            lambda m: [fitted(m, model, (case[0].clone(), *case[1:])) for model, case in zip(models, cases, strict=True)]
+        )
         for one, model, case, n_val in zip(seen, models, cases, (0, 0, 0, 0, n - 1), strict=True):
             check_run(one, model, case, f"{len(case[0])} rows with fraction={case[2]:.3f}", n_val)
 
@@ -761,7 +763,7 @@ class TestSaveCheckpoint:
             check_snapshot(now[1], snapshot, what)
             assert_tensor(now[2], drawn, f"what `torch.rand` gives {what}", rtol=0, atol=0)
 
-    def test_a_stranger_s_code_does_not_run(self, observe, rng):
+    def test_code_in_a_file_does_not_run(self, observe, rng):
         case = self.drawn(rng)
 
         def probe(m):
@@ -858,7 +860,7 @@ class TestSaveCheckpoint:
         check_snapshot(seen.old, seen.then, "after a save that failed, `resume` from the file that was there before")
         check_snapshot(seen.now, seen.new, "after `resume` from the new file")
 
-    def test_the_new_file_takes_the_old_one_s_place(self, observe, rng):
+    def test_the_new_file_replaces_the_old_one(self, observe, rng):
         case = self.drawn(rng)
 
         def probe(m):
