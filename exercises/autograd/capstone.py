@@ -33,9 +33,9 @@ from grader.data import data_file  # noqa: F401 (it finds that table)
 # A `state` is all that a run has become, as plain data: it goes through a file, to another process, tomorrow. So it
 # holds whatever decides what happens next. What a good trainer does besides fitting, and what the tests look at:
 #
-# - It **beats the line**. With 500 rows and `steps=400`, the mean squared error on new rows is at most 0.6 times that of
-#   the best linear fit (`closed_form_fit`). Two layers of 32 with Adam reach 0.1; the same layers with raw inputs, or
-#   with raw targets in the hundreds, stay above 1.
+# - It **beats the line**. With 500 rows and `steps=300`, the mean squared error on new rows is at most 0.7 times that
+#   of the best linear fit (`closed_form_fit`). Two layers of 32 with Adam reach 0.1; the same layers with raw inputs,
+#   or with raw targets in the hundreds, stay above 1.
 # - It **holds out** a fifth of the rows, drawn at random, to say how good the model is on data that taught it nothing.
 #   Nothing: not its weights, not the means and deviations for scaling, not when to stop. If your design chooses among
 #   models, or stops early, cut the rows for that out of the other four fifths.
@@ -79,20 +79,20 @@ def train(
         read back, to the CPU, is as good as the original. What is in it is up to you, but for two entries:
 
         "val_rows": the rows of `x` that were held out, N // 5 different numbers from 0 to N - 1, int64, (N // 5,),
-            drawn at random; they depend on `seed` and N alone. What is in these rows of `x` and `y` makes no difference
-            to what `predict` says of other rows.
+            drawn at random; they depend on `seed` and the shape of `x` alone. What is in these rows of `x` and `y`
+            makes no difference to what `predict` says of other rows.
         "val_loss": a Python float, the mean of (predict(state, x) - y)**2 over these rows, for this very state.
 
     >>> columns = [1, 3, 4, 6, 8, 9, 12]  # hr, holiday, workingday, temp, hum, windspeed, bikers
     >>> table = np.loadtxt(data_file("tables/bikes.csv"), delimiter=",", skiprows=1, usecols=columns)
     >>> table = torch.from_numpy(table).float()
     >>> x, y, new_x, new_y = table[::7, :-1], table[::7, -1], table[3::7, :-1], table[3::7, -1]
-    >>> state = train(x, y, seed=1, steps=400)
-    >>> x.shape, state["val_rows"].shape, state["val_loss"] < 0.6 * y.var().item()
+    >>> state = train(x, y, seed=1, steps=300)
+    >>> x.shape, state["val_rows"].shape, state["val_loss"] < 0.7 * y.var().item()
     (torch.Size([1235, 6]), torch.Size([247]), True)
     >>> with_ones = nn.functional.pad(x, (0, 1), value=1.0)
     >>> line = nn.functional.pad(new_x, (0, 1), value=1.0) @ torch.linalg.lstsq(with_ones, y).solution
-    >>> bool((predict(state, new_x) - new_y).square().mean() < 0.6 * (line - new_y).square().mean())
+    >>> bool((predict(state, new_x) - new_y).square().mean() < 0.7 * (line - new_y).square().mean())
     True
     """
     raise NotImplementedError("train is not written yet")
@@ -161,7 +161,7 @@ def resume(
 # table = np.loadtxt(data_file("tables/bikes.csv"), delimiter=",", skiprows=1, usecols=columns)
 # table = torch.from_numpy(table).float()
 # x, y = table[::7, :-1], table[::7, -1]
-# state = train(x, y, seed=1, steps=400)
+# state = train(x, y, seed=1, steps=300)
 # for workingday, color in ((1, "tab:blue"), (0, "tab:orange")):
 #     day = x.mean(dim=0).repeat(24, 1)
 #     day[:, 0], day[:, 1], day[:, 2] = torch.arange(24), 0, workingday

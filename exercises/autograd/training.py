@@ -261,5 +261,18 @@ def resume(
     Raises:
         RuntimeError: the names or shapes of parameters and buffers in the file are not those of `model`.
         pickle.UnpicklingError: the file holds other objects than tensors in plain containers. None of its code has run.
+
+    >>> import tempfile
+    >>> def begin():
+    ...     model = nn.Linear(2, 1)
+    ...     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    ...     return model, optimizer, torch.optim.lr_scheduler.StepLR(optimizer, step_size=10)
+    >>> run, later = begin(), begin()
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save_checkpoint(f"{folder}/run.pt", *run, epoch=7)
+    ...     print(resume(f"{folder}/run.pt", *later))
+    8
+    >>> torch.equal(later[0].weight, run[0].weight)
+    True
     """
     raise NotImplementedError("save_checkpoint is not written yet")

@@ -34,8 +34,8 @@ from grader.data import data_file  # noqa: F401 (it finds that table)
 # holds whatever decides what happens next. What a good trainer does besides fitting, and what the tests look at:
 #
 # - It **beats the line**. With 500 rows and `steps=300`, the mean squared error on new rows is at most 0.7 times that
-#   of the best linear fit (`closed_form_fit`). Two layers of 32 with Adam reach 0.1; the same layers with raw inputs, or
-#   with raw targets in the hundreds, stay above 1.
+#   of the best linear fit (`closed_form_fit`). Two layers of 32 with Adam reach 0.1; the same layers with raw inputs,
+#   or with raw targets in the hundreds, stay above 1.
 # - It **holds out** a fifth of the rows, drawn at random, to say how good the model is on data that taught it nothing.
 #   Nothing: not its weights, not the means and deviations for scaling, not when to stop. If your design chooses among
 #   models, or stops early, cut the rows for that out of the other four fifths.
@@ -79,8 +79,8 @@ def train(
         read back, to the CPU, is as good as the original. What is in it is up to you, but for two entries:
 
         "val_rows": the rows of `x` that were held out, N // 5 different numbers from 0 to N - 1, int64, (N // 5,),
-            drawn at random; they depend on `seed` and the shape of `x` alone. What is in these rows of `x` and `y` makes no difference
-            to what `predict` says of other rows.
+            drawn at random; they depend on `seed` and the shape of `x` alone. What is in these rows of `x` and `y`
+            makes no difference to what `predict` says of other rows.
         "val_loss": a Python float, the mean of (predict(state, x) - y)**2 over these rows, for this very state.
 
     >>> columns = [1, 3, 4, 6, 8, 9, 12]  # hr, holiday, workingday, temp, hum, windspeed, bikers

@@ -289,9 +289,8 @@ class TestTrainValFit:
         # All but one: the training part is a single row.
         cases.append((x, y, (n - 1) / n, 8, 2, 0.05, 2))
         models = [drawn_network(rng, 2, 1) for _ in cases]
-        seen = observe(
-            lambda m: [fitted(m, model, (case[0].clone(), *case[1:])) for model, case in zip(models, cases, strict=True)]
-        )
+        pairs = list(zip(models, cases, strict=True))
+        seen = observe(lambda m: [fitted(m, model, (case[0].clone(), *case[1:])) for model, case in pairs])
         for one, model, case, n_val in zip(seen, models, cases, (0, 0, 0, 0, n - 1), strict=True):
             check_run(one, model, case, f"{len(case[0])} rows with fraction={case[2]:.3f}", n_val)
 
