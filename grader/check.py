@@ -9,7 +9,7 @@ import io
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from grader.build import generated_files, stub_text
+from grader.build.exercises import generated_files, stub_text
 from grader.course import ROOT, Course, Exercise, KnownAnswer, Lesson, read_bank, suite_path, with_answer
 from grader.result import ExerciseResult
 from grader.trials import Trial, TrialSettings, run_trials

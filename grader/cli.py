@@ -213,7 +213,7 @@ def build_exercises(
     ] = False,
 ) -> None:
     """Make exercises/ (stubs) and exercises/catalogue.json from solutions/. Never overwrites what a learner wrote."""
-    from grader.build import write_exercises
+    from grader.build.exercises import write_exercises
 
     for line in write_exercises(load_course(), ROOT, force=force):
         typer.echo(line)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from grader.build import stub_text
+from grader.build.exercises import stub_text
 from grader.course import Course, Exercise, KnownAnswer, Lesson, read_bank, with_answer
 from grader.errors import CourseError, GraderError
 from grader.percent import read_cells

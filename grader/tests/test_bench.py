@@ -8,7 +8,7 @@ from grader.bench.saving import spread
 from grader.bench.submissions import make_submissions
 from grader.bench.table import Aim, Report, Way, aims, disagreements, show
 from grader.bench.tally import points_of
-from grader.build import stub_text
+from grader.build.exercises import stub_text
 from grader.course import load_course
 from grader.errors import GraderError
 from grader.submission import read_submission

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from grader.build import edited_files, generated_files, stub_text, write_exercises
+from grader.build.exercises import edited_files, generated_files, stub_text, write_exercises
 from grader.course import Course, Lesson, load_course, read_solutions
 from grader.errors import CourseError
 
