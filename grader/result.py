@@ -180,5 +180,25 @@ def to_json(result: Result) -> dict[str, Any]:
     }
 
 
+def from_json(data: dict[str, Any]) -> Result:
+    """The result that `to_json` gave, but for what the code printed, which it leaves out.
+
+    Raises:
+        ValueError: it is not of this schema.
+    """
+    if data.get("schema") != SCHEMA:
+        raise ValueError(f"not a {SCHEMA}: {data.get('schema')!r}")
+    try:
+        exercises = []
+        for entry in data["exercises"]:
+            tests = tuple(TestResult(**test) for test in entry["tests"])
+            fields = {name: value for name, value in entry.items() if name not in ("topic", "tests")}
+            exercises.append(ExerciseResult(**fields, tests=tests))
+        kept = {name: data[name] for name in ("submission", "isolation", "isolation_note", "seed", "torch", "gpu")}
+        return Result(**kept, remarks=tuple(data["remarks"]), exercises=tuple(exercises))
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"not a {SCHEMA}: {error}") from None
+
+
 def _rounded(value: float) -> float:
     return round(value + 0.0, 4)

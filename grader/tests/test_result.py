@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from grader import result as result_module
-from grader.result import STATUSES, ExerciseResult, Result, overall_status, score_exercise, to_json
+from grader.result import STATUSES, ExerciseResult, Result, from_json, overall_status, score_exercise, to_json
 
 SCHEMA = json.loads((Path(result_module.__file__).parent / "result.schema.json").read_text(encoding="utf-8"))
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
@@ -116,6 +116,7 @@ def test_points_add_up_whatever_the_outcomes(exercises: list[ExerciseResult]) ->
         assert exercise.status == overall_status([test.status for test in exercise.tests])
         assert (exercise.status == "passed") <= (exercise.points == exercise.max_points)
     VALIDATOR.validate(to_json(result))
+    assert to_json(from_json(to_json(result))) == to_json(result)
 
 
 def test_a_full_score_is_exactly_full() -> None:
@@ -205,3 +206,9 @@ def test_the_schema_refuses_what_a_result_never_is(path: tuple, value: Any) -> N
     data = sample()
     at(data, path[:-1])[path[-1]] = value
     assert not VALIDATOR.is_valid(data)
+
+
+def test_other_json_is_no_result() -> None:
+    for data in ({}, {"schema": "grader/result/v1"}, {"schema": "grader/result/v2", "exercises": []}):
+        with pytest.raises(ValueError, match="grader/result/v1"):
+            from_json(data)

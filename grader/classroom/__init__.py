@@ -1,0 +1,1 @@
+"""Grades a whole class: finds its submissions, judges them on all cores, and keeps the grades where instructors do."""
