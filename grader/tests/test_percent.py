@@ -28,7 +28,14 @@ def by_jupytext(text: str) -> list[tuple[str, bool, dict[str, Any], str]]:
 
 
 def by_us(text: str) -> list[tuple[str, bool, dict[str, Any], str]]:
-    return [(cell.title, cell.markdown, cell.metadata, cell.source) for cell in read_cells(text)]
+    return [(cell.title, cell.markdown, cell.metadata, shown(cell)) for cell in read_cells(text)]
+
+
+def shown(cell: Cell) -> str:
+    """The source as it stands in a notebook: there, code for notebooks only is no longer a comment."""
+    if "active-ipynb" not in cell.metadata.get("tags", ()):
+        return cell.source
+    return "\n".join(line.removeprefix("#").removeprefix(" ") for line in cell.source.splitlines())
 
 
 def assert_lines(text: str, cells: list[Cell]) -> None:
