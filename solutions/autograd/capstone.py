@@ -101,21 +101,20 @@ def train(
     # Hint: Scale the targets too; `predict` undoes it, and goes to the device of *its* x with everything it needs.
     # Hint: `train` makes the state before step 0 and hands it to `resume`, which works on a deep copy of what it gets.
     generator = torch.Generator().manual_seed(seed)
-    order = torch.randperm(len(x), generator=generator)
-    val_rows, rows = order[: len(x) // 5], order[len(x) // 5 :]
-    known_x, known_y = x[rows].double(), y[rows].double()
+    val_rows, rows = torch.randperm(len(x), generator=generator).tensor_split([len(x) // 5])
+    table = torch.column_stack([x, y])[rows]
     # Each layer is one matrix: its last row is the bias, which meets a 1 beside every input.
-    sizes = [x.shape[1], 32, 32, 1]
-    weights = [torch.randn(a + 1, b, generator=generator) / a**0.5 for a, b in pairwise(sizes)]
+    width = batch_size = 32
+    shapes = pairwise([x.shape[1], width, width, 1])
+    weights = [nn.init.xavier_normal_(torch.empty(a + 1, b), generator=generator) for a, b in shapes]
     state = {
         "weights": weights,
-        "x_mean": known_x.mean(dim=0),
-        "x_std": known_x.std(dim=0).clamp(min=1e-9),  # a constant column becomes 0, not NaN
-        "y_mean": known_y.mean().item(),
-        "y_std": known_y.std().item(),
+        "mean": table.mean(dim=0),
+        "std": table.std(dim=0).clamp(min=1e-9),  # a constant column becomes 0, not NaN
         "adam": None,
         "random": generator.get_state(),
         "rows": rows,
+        "batch_size": batch_size,
         "val_rows": val_rows,
         "step": 0,
         "steps": steps,
@@ -148,10 +147,13 @@ def predict(state: dict[str, Any], x: Float[Tensor, "M F"]) -> Float[Tensor, "M"
     tensor(..., device='meta', size=(20,))
     """
     ### BEGIN SOLUTION
-    h = ((x.double() - state["x_mean"].to(x.device)) / state["x_std"].to(x.device)).float()
+    columns = [x.shape[1], 1]
+    x_mean, y_mean = state["mean"].to(x.device).split(columns)
+    x_std, y_std = state["std"].to(x.device).split(columns)
+    h = ((x - x_mean) / x_std).float()
     for depth, weight in enumerate(state["weights"]):
-        h = nn.functional.pad(h.relu() if depth else h, (0, 1), value=1.0) @ weight.to(x.device)
-    return (h[:, 0] * state["y_std"] + state["y_mean"]).to(x.dtype)
+        h = torch.column_stack([h.relu() if depth else h, h.new_ones(len(h))]) @ weight.to(x.device)
+    return (h.squeeze(1) * y_std + y_mean).to(x.dtype)
     ### END SOLUTION
 
 
@@ -181,22 +183,21 @@ def resume(
     ### BEGIN SOLUTION
     # Adam and requires_grad_ would write into the tensors of the caller's state.
     state = copy.deepcopy(state)
-    weights = [weight.to(x.device).requires_grad_() for weight in state["weights"]]
-    optimizer = torch.optim.Adam(weights, lr=0.01)
+    state["weights"] = [weight.to(x.device).requires_grad_() for weight in state["weights"]]
+    optimizer = torch.optim.Adam(state["weights"], lr=0.01)
     if state["adam"]:
         optimizer.load_state_dict(state["adam"])
     generator = torch.Generator().set_state(state["random"])
     end = state["steps"] if stop is None else stop
-    rows, val_rows = state["rows"], state["val_rows"]
+    rows, val_rows, batch_size = state["rows"], state["val_rows"], state["batch_size"]
     for _ in range(state["step"], end):
         # Drawn with replacement: no epochs, no last batch, and the generator alone says what comes next.
-        batch = rows[torch.randint(len(rows), (64,), generator=generator)]
-        loss = (predict({**state, "weights": weights}, x[batch]) - y[batch]).square().mean()
+        batch = rows[torch.randint(len(rows), (batch_size,), generator=generator)]
         optimizer.zero_grad()
-        loss.backward()
+        (predict(state, x[batch]) - y[batch]).square().mean().backward()
         optimizer.step()
-    state |= {"weights": [weight.detach() for weight in weights], "adam": optimizer.state_dict(), "step": end}
-    state |= {"random": generator.get_state()}
+    state["weights"] = [weight.detach() for weight in state["weights"]]
+    state |= {"adam": optimizer.state_dict(), "random": generator.get_state(), "step": end}
     state["val_loss"] = (predict(state, x[val_rows]) - y[val_rows]).square().mean().item()
     return state
     ### END SOLUTION
