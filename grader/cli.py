@@ -185,7 +185,7 @@ def check(
     must fail, unless tests/TOPIC/equivalent.toml says why it does the same as the solution. Takes some minutes;
     -e and -t limit it.
     """
-    from grader.check import check_course
+    from grader.checking import check_course
     from grader.progress import progress_bar
     from grader.reports import terminal
 

@@ -17,7 +17,7 @@ from grader.course import Course, Exercise
 from grader.reports.wording import STATUS, number, plain, sentence
 
 if TYPE_CHECKING:
-    from grader.check import CheckReport
+    from grader.checking import CheckReport
     from grader.mutants import MutantReport
     from grader.result import ExerciseResult, Result
 

@@ -145,7 +145,7 @@ def secret(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     return module
 
 
-@pytest.mark.parametrize("name", ["solutions.topic.lesson", "tests.topic.test_lesson", "grader.judge", "grader.check"])
+@pytest.mark.parametrize("name", ["solutions.topic.lesson", "tests.topic.test_lesson", "grader.judge", "grader.checking"])
 def test_secret_modules_are_refused(name: str) -> None:
     module = ModuleType(name)
     with pytest.raises(ValueError, match=f"refers to {name}"):

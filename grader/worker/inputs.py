@@ -14,7 +14,7 @@ from typing import Any
 import cloudpickle
 import torch
 
-SECRET_MODULES = ("solutions", "tests", "grader.check", "grader.judge")
+SECRET_MODULES = ("solutions", "tests", "grader.checking", "grader.judge")
 
 
 def pack(value: Any) -> bytes:
