@@ -145,7 +145,10 @@ def secret(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     return module
 
 
-@pytest.mark.parametrize("name", ["solutions.topic.lesson", "tests.topic.test_lesson", "grader.judge", "grader.checking"])
+SECRET = ["solutions.topic.lesson", "tests.topic.test_lesson", "grader.judge", "grader.checking"]
+
+
+@pytest.mark.parametrize("name", SECRET)
 def test_secret_modules_are_refused(name: str) -> None:
     module = ModuleType(name)
     with pytest.raises(ValueError, match=f"refers to {name}"):
