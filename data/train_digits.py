@@ -1,6 +1,7 @@
 """Trains a small network on tables/digits.csv and writes weights/digits.pt: something to load and to look into.
 
     python data/train_digits.py              half a minute on one CPU core
+    python data/train_digits.py --evaluate   train nothing: measure the weights that are there
 
 The network, built by `digits_network()`, takes (N, 1, 8, 8) float32 in [0, 1] (the pixels of the table are 0 to 16) and
 gives (N, 10) logits, one for each digit. Its state_dict:
@@ -71,17 +72,24 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=30, help="how often it sees every picture (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="of the weights and the order (default: %(default)s)")
     parser.add_argument("--out", type=Path, default=FOLDER, help="folder for weights/ (default: data/)")
+    parser.add_argument("--evaluate", action="store_true", help="measure the weights below --out; no training")
     arguments = parser.parse_args()
+    path = arguments.out / "weights" / "digits.pt"
 
     torch.manual_seed(arguments.seed)
     pictures, digits = read_digits()
     held_out = torch.arange(len(digits)) % 5 == 4
-    network = train(pictures[~held_out], digits[~held_out], arguments.epochs)
+    if arguments.evaluate:
+        network = digits_network().eval()
+        network.load_state_dict(torch.load(path, weights_only=True))
+    else:
+        network = train(pictures[~held_out], digits[~held_out], arguments.epochs)
     with torch.no_grad():
         right = network(pictures[held_out]).argmax(dim=1) == digits[held_out]
     print(f"held out: {int(right.sum())} of {len(right)} digits right ({right.double().mean():.1%})")
-    (arguments.out / "weights").mkdir(parents=True, exist_ok=True)
-    torch.save(network.state_dict(), arguments.out / "weights" / "digits.pt")
+    if not arguments.evaluate:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        torch.save(network.state_dict(), path)
 
 
 if __name__ == "__main__":
