@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from grader.errors import CourseError, UnknownExercise
+from grader.hidden import CATALOGUE, ROOT, FolderFiles, HiddenFiles, hidden_files
 from grader.percent import Cell, read_cells
 
-ROOT = Path(__file__).resolve().parent.parent
 TOPICS = ("pretrained", "tensors", "data_loading", "autograd")
 LEVELS = ("warm-up", "core", "hard", "capstone")
 
@@ -125,26 +125,28 @@ class Course:
 
 @functools.cache
 def load_course(root: Path = ROOT) -> Course:
-    """The course below `root`: from solutions/ where it is there, else from exercises/catalogue.json.
+    """The course below `root`: from its hidden files where they are to be had, else from exercises/catalogue.json.
 
     Raises:
         CourseError: a lesson or the catalogue cannot be read; the text names file and line.
+        SealError: the hidden files are sealed, and the key does not open them.
     """
-    if (root / "solutions").is_dir():
-        return read_solutions(root)
-    return read_catalogue(root / "exercises" / "catalogue.json")
+    files = hidden_files(root)
+    return read_solutions(files) if files else read_catalogue(root / CATALOGUE)
 
 
-def read_solutions(root: Path) -> Course:
-    """Read all lessons below `root`/solutions.
+def read_solutions(files: HiddenFiles | Path) -> Course:
+    """Read all lessons of solutions/, in `files` or below this folder.
 
     Raises:
         CourseError: one of them cannot be read.
     """
+    if isinstance(files, Path):
+        files = FolderFiles(files)
     lessons = []
-    for path in sorted((root / "solutions").glob("*/*.py")):
-        lesson_id = f"{path.parent.name}/{path.stem}"
-        lessons.append(read_lesson(path, suite_tests(suite_path(lesson_id, root))))
+    for place in files.lessons():
+        topic, name = Path(place).parts[1], Path(place).stem
+        lessons.append(_lesson(place, _read(files, place), _suite_tests(files, f"{topic}/{name}")))
     for lesson in lessons:
         if lesson.topic not in TOPICS:
             raise CourseError(f"solutions/{lesson.id}.py: no topic {lesson.topic!r}; topics are {', '.join(TOPICS)}")
@@ -160,9 +162,11 @@ def read_lesson(path: Path, tests: dict[str, tuple[str, ...]] | None = None) -> 
     Raises:
         CourseError: no title, no order, or an exercise whose declaration is incomplete.
     """
-    topic, name = path.parent.name, path.stem
-    place = f"solutions/{topic}/{name}.py"
-    text = path.read_text(encoding="utf-8")
+    return _lesson(f"solutions/{path.parent.name}/{path.name}", path.read_text(encoding="utf-8"), tests or {})
+
+
+def _lesson(place: str, text: str, tests: dict[str, tuple[str, ...]]) -> Lesson:
+    topic, name = Path(place).parts[1], Path(place).stem
     try:
         cells = read_cells(text)
     except ValueError as error:
@@ -176,7 +180,7 @@ def read_lesson(path: Path, tests: dict[str, tuple[str, ...]] | None = None) -> 
         if cell.markdown:
             heading = _heading(cell.source, "## ") or heading
         elif "points" in cell.metadata:
-            names = (tests or {}).get(cell.title, ())
+            names = tests.get(cell.title, ())
             exercises.append(_read_exercise(topic, name, heading, cell, names, f"{place}:{cell.line}"))
     return Lesson(topic, name, title, first.metadata["lesson"], tuple(exercises), text)
 
@@ -268,10 +272,23 @@ def catalogue(course: Course) -> dict[str, Any]:
     }
 
 
-def suite_path(lesson_id: str, root: Path = ROOT) -> Path:
-    """Where the hidden tests of a lesson are."""
+def suite_name(lesson_id: str) -> str:
+    """The path of a lesson's hidden tests from the course's root, in whatever form the hidden files are there."""
     topic, name = lesson_id.split("/")
-    return root / "tests" / topic / f"test_{name}.py"
+    return f"tests/{topic}/test_{name}.py"
+
+
+def suite_path(lesson_id: str, root: Path = ROOT) -> Path:
+    """Where the hidden tests of a lesson are; a file, where they are not sealed."""
+    return root / suite_name(lesson_id)
+
+
+def _read(files: HiddenFiles, name: str) -> str:
+    """A text of the hidden files; empty if it is not there."""
+    try:
+        return (files.read(name) or b"").decode("utf-8").replace("\r\n", "\n")
+    except UnicodeDecodeError:
+        raise CourseError(f"{name} is not UTF-8 text") from None
 
 
 def suite_tests(path: Path) -> dict[str, tuple[str, ...]]:
@@ -280,12 +297,16 @@ def suite_tests(path: Path) -> dict[str, tuple[str, ...]]:
     Raises:
         CourseError: the file is not Python.
     """
-    if not path.is_file():
-        return {}
+    lesson_id = f"{path.parent.name}/{path.stem.removeprefix('test_')}"
+    return _suite_tests(FolderFiles(path.parents[2]), lesson_id) if path.is_file() else {}
+
+
+def _suite_tests(files: HiddenFiles, lesson_id: str) -> dict[str, tuple[str, ...]]:
+    place = suite_name(lesson_id)
     try:
-        tree = ast.parse(path.read_text(encoding="utf-8"))
+        tree = ast.parse(_read(files, place))
     except SyntaxError as error:
-        raise CourseError(f"tests/{path.parent.name}/{path.name}:{error.lineno}: {error.msg}") from None
+        raise CourseError(f"{place}:{error.lineno}: {error.msg}") from None
     tests: dict[str, tuple[str, ...]] = {}
     for node in tree.body:
         if isinstance(node, ast.ClassDef) and (name := _marked_exercise(node)):
@@ -315,14 +336,14 @@ def read_bank(lesson: Lesson, root: Path = ROOT) -> list[KnownAnswer]:
     Raises:
         CourseError: a cell names no exercise of the lesson, has no label, or a wrong answer has no message.
     """
-    path = root / "tests" / lesson.topic / f"answers_{lesson.name}.py"
-    place = f"tests/{lesson.topic}/{path.name}"
-    if not path.is_file():
+    place = f"tests/{lesson.topic}/answers_{lesson.name}.py"
+    files = hidden_files(root)
+    if files is None:
         return []
     ids = {exercise.name: exercise.id for exercise in lesson.exercises}
     answers = []
     try:
-        cells = read_cells(path.read_text(encoding="utf-8"))
+        cells = read_cells(_read(files, place))
     except ValueError as error:
         raise CourseError(f"{place}: {error}") from None
     for cell in cells:

@@ -11,6 +11,10 @@ class CourseError(GraderError):
     """The course's own files are wrong; the text says where and what."""
 
 
+class SealError(GraderError):
+    """The sealed hidden files cannot be opened; the text says whether the key or the file is to blame."""
+
+
 class MissingData(GraderError):
     """A file of data/ that the lessons read is not there; the text names it and says how to get it back."""
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from grader import data
 from grader.course import Course, Exercise
 from grader.errors import MissingData
+from grader.hidden import SealedFiles, hidden_files
 from grader.isolation import Isolation, start_isolation
 from grader.progress import progress_bar
 from grader.submission import read_submission
@@ -71,7 +72,12 @@ def grade_submission(
 
 @contextmanager
 def isolated(exercises: Sequence[Exercise], course: Course, wanted: str, gpu: str) -> Iterator[Isolation]:
-    """The isolation that is to be had, ended at the end; see grader.isolation.start_isolation."""
+    """The isolation that is to be had, ended at the end; see grader.isolation.start_isolation.
+
+    Beside sealed tests, "auto" is the sandbox or nothing: without it, a submission could look for the key in the
+    processes that started this one.
+    """
+    wanted = "sandbox" if wanted == "auto" and isinstance(hidden_files(), SealedFiles) else wanted
     with_gpu = gpu != "off" and Path("/dev/nvidia0").exists()
     level = start_isolation(wanted, with_gpu, imported_modules(exercises, course))
     try:

@@ -14,7 +14,8 @@ import pytest
 import torch
 
 from grader import plugin
-from grader.course import ROOT, Exercise, in_words, suite_path
+from grader.collecting import suites_of
+from grader.course import ROOT, Exercise, in_words
 from grader.errors import CourseError, GraderFailed, NoGpu
 from grader.observing import InProcessObserver, Unanswered
 from grader.result import ExerciseResult, Result, score_exercise
@@ -190,14 +191,14 @@ def run_pytest(lesson_ids: list[str], session: Any, seed: int) -> None:
     Raises:
         CourseError: pytest could not collect or run them.
     """
-    arguments = [str(suite_path(lesson_id)) for lesson_id in lesson_ids]
+    arguments, opener = suites_of(lesson_ids)
     arguments += ["-c", str(ROOT / "pyproject.toml"), "--rootdir", str(ROOT), "-o", "addopts=", "-p", "grader.plugin"]
     arguments += ["-p", "pytest_timeout", "-o", f"timeout={TEST_SECONDS}", "--seed", str(seed)]
-    arguments += ["-q", "--tb=no", "--assert=plain", "--capture=no", "--import-mode=importlib"]
+    arguments += ["-q", "--tb=no", "--assert=plain", "--capture=no", "--import-mode=importlib", "--noconftest"]
     arguments += [word for name in _UNUSED_PLUGINS for word in ("-p", f"no:{name}")]
     output = io.StringIO()
     with _own_settings(), contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
-        status = pytest.main(arguments, plugins=[session])
+        status = pytest.main(arguments, plugins=[session, *opener])
     fine = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED)
     if status not in fine and session.failure is None:
         raise CourseError(f"the hidden suites cannot run:\n{output.getvalue().strip()[-2000:]}")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import io
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +13,7 @@ from PIL import Image
 from torch import nn
 from torchvision.models import EfficientNet_B0_Weights
 
+from grader.hidden import hidden_file
 from grader.testing import (
     assert_equal,
     assert_error,
@@ -26,7 +26,7 @@ from grader.testing import (
 )
 from solutions.pretrained import networks as solution
 
-PHOTOS = Path(__file__).parent / "photos"
+PHOTOS = "tests/pretrained/photos"
 CATEGORIES = EfficientNet_B0_Weights.IMAGENET1K_V1.meta["categories"]
 
 
@@ -335,7 +335,7 @@ RESIZED = 0.07  # the lesson's tolerance for an image that has to be resized; 0.
 def photo(rng, name: str, left: int, top: int, width: int, height: int) -> Image.Image:
     """A part of a photograph, moved a few pixels at random. With a shorter side of 256, the longer one is even, too."""
     left, top = left + rng.integer(-6, 6), top + rng.integer(-6, 6)
-    with Image.open(PHOTOS / name) as image:
+    with Image.open(io.BytesIO(hidden_file(f"{PHOTOS}/{name}"))) as image:
         return image.crop((left, top, left + width, top + height))
 
 
