@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
-import os
-import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,22 +10,15 @@ import pytest
 import torch
 
 from grader import plugin
-from grader.collecting import suites_of
-from grader.course import ROOT, Exercise, in_words
-from grader.errors import CourseError, GraderFailed, NoGpu
+from grader.course import Exercise, in_words
+from grader.errors import GraderFailed, NoGpu
 from grader.observing import InProcessObserver, Unanswered
 from grader.result import ExerciseResult, Result, score_exercise
 from grader.submission import Submission
+from grader.suites import RunSuites, run_pytest
 from grader.workers import WorkerObserver, WorkerPool
 
-# Parts of pytest that a verdict does not need; the second collects all garbage twice a run, which takes 0.3 s.
-_UNUSED_PLUGINS = (
-    "cacheprovider unraisableexception threadexception logging doctest junitxml pastebin stepwise setuponly "
-    "setupplan debugging faulthandler warnings recwarn legacypath subtests"
-).split()
-
 EXERCISE_SECONDS = 10.0
-TEST_SECONDS = 120
 MESSAGE_CHARACTERS = 2000
 
 
@@ -132,6 +121,7 @@ def judge(
     gpu: str = "auto",
     on_exercise: Callable[[Exercise], None] | None = None,
     until_failure: bool = False,
+    run_suites: RunSuites = run_pytest,
 ) -> Result:
     """Run the hidden suites of `exercises` on a submission.
 
@@ -142,6 +132,7 @@ def judge(
         gpu: "off" leaves gpu tests out even where there is a GPU.
         on_exercise: called before each exercise's first test.
         until_failure: leave out what remains of an exercise once a test of it failed.
+        run_suites: how; see grader.suites.
 
     Raises:
         GraderFailed: the grader's own processes are gone; nothing is to be concluded about the submission.
@@ -156,7 +147,7 @@ def judge(
     torch.set_num_threads(1)  # What is compared here is small: more threads only wait for each other.
     session = _Session(observer, frozenset(e.id for e in exercises), no_gpu, on_exercise, until_failure)
     try:
-        run_pytest(list(dict.fromkeys(exercise.lesson_id for exercise in exercises)), session, seed)
+        run_suites(list(dict.fromkeys(exercise.lesson_id for exercise in exercises)), session, seed)
     finally:
         observer.close()
     if session.failure:
@@ -183,39 +174,3 @@ def _score(exercise: Exercise, session: _Session, observer: WorkerObserver | InP
         sum(outcome.seconds for outcome in mine),
         observer.printed.get(exercise.id, "") if isinstance(observer, WorkerObserver) else "",
     )
-
-
-def run_pytest(lesson_ids: list[str], session: Any, seed: int) -> None:
-    """One pytest session over the suites of some lessons, silent, with this module's own settings alone.
-
-    Raises:
-        CourseError: pytest could not collect or run them.
-    """
-    arguments, opener = suites_of(lesson_ids)
-    arguments += ["-c", str(ROOT / "pyproject.toml"), "--rootdir", str(ROOT), "-o", "addopts=", "-p", "grader.plugin"]
-    arguments += ["-p", "pytest_timeout", "-o", f"timeout={TEST_SECONDS}", "--seed", str(seed)]
-    arguments += ["-q", "--tb=no", "--assert=plain", "--capture=no", "--import-mode=importlib", "--noconftest"]
-    arguments += [word for name in _UNUSED_PLUGINS for word in ("-p", f"no:{name}")]
-    output = io.StringIO()
-    with _own_settings(), contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
-        status = pytest.main(arguments, plugins=[session, *opener])
-    fine = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED)
-    if status not in fine and session.failure is None:
-        raise CourseError(f"the hidden suites cannot run:\n{output.getvalue().strip()[-2000:]}")
-
-
-@contextlib.contextmanager
-def _own_settings() -> Iterator[None]:
-    """Keep the user's environment from changing what pytest does."""
-    kept = {name: os.environ.pop(name, None) for name in ("PYTEST_ADDOPTS", "PYTEST_PLUGINS")}
-    before = os.environ.get("PYTEST_DISABLE_PLUGIN_AUTOLOAD")
-    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
-    try:
-        with warnings.catch_warnings():
-            yield
-    finally:
-        for name, value in {**kept, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": before}.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value

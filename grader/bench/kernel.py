@@ -9,16 +9,16 @@ import pytest
 from grader import plugin
 from grader.bench.tally import Tally, points_of
 from grader.course import load_course
-from grader.judge import run_pytest
 from grader.observing import InProcessObserver
 from grader.submission import LessonSource
+from grader.suites import run_pytest
 from grader.worker.lesson import Names
 
 
 class _NotebookTally(Tally):
     """Notes of a run whose probes find the notebook's names; `failure` is what `run_pytest` asks for."""
 
-    failure = None
+    failure: BaseException | None = None
 
     def __init__(self, exercise_id: str) -> None:
         super().__init__(only=exercise_id)
