@@ -11,6 +11,7 @@ from typing import Any
 
 from grader.course import Course, Lesson, catalogue
 from grader.errors import CourseError
+from grader.learner.stubs import stubs_of
 
 
 def stub_text(lesson: Lesson) -> str:
@@ -46,6 +47,11 @@ def generated_files(course: Course) -> dict[str, str]:
     files = {f"{lesson.id}.py": stub_text(lesson) for lesson in course.lessons}
     entry: dict[str, Any] = catalogue(course)
     entry["files"] = {name: _digest(text) for name, text in files.items()}
+    # What `reset` puts back, where there are no solutions to make it from.
+    entry["stubs"] = {}
+    for lesson in course.lessons:
+        stubs = stubs_of(files[f"{lesson.id}.py"], [exercise.name for exercise in lesson.exercises])
+        entry["stubs"] |= {f"{lesson.id}/{name}": stub for name, stub in stubs.items()}
     files["catalogue.json"] = json.dumps(entry, indent=1, ensure_ascii=False) + "\n"
     return files
 

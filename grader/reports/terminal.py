@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from grader.course import Course, Exercise
+from grader.course import Course
 from grader.reports.wording import STATUS, number, plain, sentence
 
 if TYPE_CHECKING:
@@ -42,25 +42,27 @@ def console() -> Console:
 def show(result: Result, course: Course) -> None:
     """The whole report: table, what went wrong, what was not assessed, score, what to do next."""
     screen = console()
-    signs = _signs(screen)
+    signs = signs_of(screen)
     _show_table(screen, result, course, signs)
     _show_troubles(screen, result)
     _show_notes(screen, result)
-    bar = _bar(result.percent, signs)
+    bar = share_bar(result.percent, signs)
     score = f"{number(result.points)} of {number(result.max_points)} points ({number(result.percent)} %)"
     screen.print(Text.assemble("\n", ("Score  ", "bold"), bar, "  ", (score, "bold")))
     screen.print(Text(f"Isolation {result.isolation}, seed {result.seed}, torch {result.torch}", style="dim"))
     _show_next(screen, result, course)
 
 
-def _signs(screen: Console) -> dict[str, str]:
+def signs_of(screen: Console) -> dict[str, str]:
+    """The sign of each status, and "full" and "empty" of a bar, as this terminal can show them."""
     fancy = (screen.encoding or "").lower().startswith("utf")
     passed, wrong, full, empty = ("✓", "✗", "━", "·") if fancy else ("+", "x", "#", ".")
     marks = dict.fromkeys(STATUS, wrong) | {"passed": passed, "not_attempted": " ", "not_assessed": "-"}
     return marks | {"full": full, "empty": empty}
 
 
-def _bar(percent: float, signs: dict[str, str]) -> Text:
+def share_bar(percent: float, signs: dict[str, str]) -> Text:
+    """A bar of BAR_CELLS cells."""
     # Only a full score fills the bar, and only none leaves it empty.
     cells = round(percent / 100 * BAR_CELLS)
     cells = min(max(cells, 1), BAR_CELLS - 1) if 0 < percent < 100 else cells
@@ -96,7 +98,7 @@ def _heading(name: str, exercises: Sequence[ExerciseResult], signs: dict[str, st
     if len(name) > width - 1:
         name = name[: width - 4] + "..."
     total = f"{_points(points, most):>{POINT_CELLS}}  "
-    return Text.assemble((set_cell_size(name, width), style), total, _bar(100 * points / most if most else 0, signs))
+    return Text.assemble((set_cell_size(name, width), style), total, share_bar(100 * points / most if most else 0, signs))
 
 
 def _points(points: float, most: float) -> str:
@@ -172,18 +174,6 @@ def _show_next(screen: Console, result: Result, course: Course) -> None:
     screen.print(Text.assemble("\n", ("Next   ", "bold"), f'{first.id}, "{plain(first.title)}"'))
     screen.print(f"       in exercises/{first.lesson_id}.py")
     screen.print(f"       make grade EXERCISE={first.id.rsplit('/', 1)[1]}")
-
-
-def show_exercises(exercises: Sequence[Exercise], course: Course) -> None:
-    """A table of exercises by lesson."""
-    screen = console()
-    screen.print(f"{'Exercise':38}{'Level':10}{'Points':>7}{'Minutes':>9}", style="bold")
-    for lesson_id, in_lesson in groupby(exercises, key=lambda e: e.lesson_id):
-        screen.print(Text(f"{lesson_id}: {course.lesson(lesson_id).title}", style="bold"))
-        for exercise in in_lesson:
-            screen.print(f"  {exercise.name:36}{exercise.level:10}{number(exercise.points):>7}{exercise.minutes:>9}")
-    points, minutes = sum(e.points for e in exercises), sum(e.minutes for e in exercises)
-    screen.print(f"\n{len(exercises)} exercises, {number(points)} points, about {minutes / 60:.1f} hours")
 
 
 def show_check(report: CheckReport, verbose: bool = False) -> None:
