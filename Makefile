@@ -11,7 +11,7 @@ OPTIONS    ?=
 ONLY       := $(if $(EXERCISE),$(foreach id,$(EXERCISE),-e $(id)))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup grade list check test build data bench gpu clean
+.PHONY: help setup grade watch list hint reset solution progress check test build data bench gpu clean
 
 help: ## show this list
 	@echo "make TARGET, where TARGET is one of"
@@ -40,8 +40,23 @@ $(STAMP): requirements.lock
 grade: $(STAMP) ## grade your answers in exercises/ and show what to do next
 	@$(RUN) grade $(SUBMISSION) $(ONLY) $(OPTIONS)
 
+watch: $(STAMP) ## grade whenever you save, in one screen; with hints
+	@$(RUN) watch $(EXERCISE) $(OPTIONS)
+
 list: $(STAMP) ## list all exercises
 	@$(RUN) list $(OPTIONS)
+
+hint: $(STAMP) ## one more hint for EXERCISE=name, or for the exercise you are at
+	@$(RUN) hint $(EXERCISE) $(OPTIONS)
+
+reset: $(STAMP) ## put the stub of EXERCISE=name back; OPTIONS=--undo brings your work back
+	@$(RUN) reset $(EXERCISE) $(OPTIONS)
+
+solution: $(STAMP) ## the solution of an exercise that you have solved
+	@$(RUN) solution $(EXERCISE) $(OPTIONS)
+
+progress: $(STAMP) ## how far you are
+	@$(RUN) progress $(OPTIONS)
 
 check: $(STAMP) ## for authors: test the tests with known right and wrong answers
 	@$(RUN) check $(ONLY) $(OPTIONS)

@@ -9,7 +9,6 @@ import signal
 import sys
 from collections.abc import Callable
 from enum import Enum
-from pathlib import Path
 from typing import Annotated, Any, NoReturn, TypeVar, cast
 
 import typer
@@ -128,12 +127,17 @@ def grade(
     if list(outputs.values()).count("-") > 1:
         _fail("only one report can go to standard output")
     from grader.grading import grade_submission
+    from grader.learner import own
+    from grader.learner.record import note_grades
 
     course = load_course()
+    path = own.submission_path(submission, course)
     chosen = course.select(exercise or (), topic or ())
+    if not exercise and not topic:
+        chosen = own.part_of(path, chosen)
     quiet = "-" in outputs.values()
     result = grade_submission(
-        Path(submission),
+        path,
         course,
         chosen,
         seed=secrets.randbelow(2**31) if seed is None else seed,
@@ -141,6 +145,7 @@ def grade(
         gpu=gpu.value,
         progress=not quiet,
     )
+    note_grades(result, path)
     from grader.reports import terminal, write_report
 
     for kind, target in outputs.items():
@@ -148,18 +153,147 @@ def grade(
             write_report(kind, target, result)
     if not quiet:
         terminal.show(result, course)
+        for line in own.missing_lessons(path, chosen):
+            typer.secho(f"\n{line}", fg="red")
     if fail_under is not None and result.percent < fail_under:
         raise SystemExit(BELOW)
 
 
+OwnExercise = Annotated[
+    str | None,
+    typer.Argument(metavar="[ID]", help="An exercise's id or the end of one; by default the one you are at."),
+]
+
+
+@app.command()
+@one_line_errors
+def watch(
+    exercise: OwnExercise = None,
+    poll: Annotated[
+        bool, typer.Option("--poll", help="Look at the files again and again: for mounts without file events.")
+    ] = False,
+    isolation: IsolationOption = IsolationChoice.auto,
+    gpu: GpuOption = GpuChoice.auto,
+) -> None:
+    """Show an exercise and grade it whenever you save it; keys give hints and move on. ? shows the keys.
+
+    What you solve is kept in .grader/progress.txt, and the next start goes on from there.
+    """
+    from grader.watch.running import watch
+
+    watch(exercise, isolation=isolation.value, gpu=gpu.value, poll=poll)
+
+
+class StatusChoice(str, Enum):
+    """Values of --status."""
+
+    solved = "solved"
+    begun = "begun"
+    new = "new"
+
+
+class LevelChoice(str, Enum):
+    """Values of --level."""
+
+    warm_up = "warm-up"
+    core = "core"
+    hard = "hard"
+    capstone = "capstone"
+
+
 @app.command("list")
 @one_line_errors
-def list_exercises(topic: TopicOption = None) -> None:
-    """List all exercises: id, level, points, minutes."""
-    from grader.reports import terminal
+def list_exercises(
+    topic: TopicOption = None,
+    level: Annotated[list[LevelChoice] | None, typer.Option("--level", help="Only this level. Repeatable.")] = None,
+    status: Annotated[
+        list[StatusChoice] | None,
+        typer.Option("--status", help="solved, begun (tried, or a hint was taken) or new. Repeatable."),
+    ] = None,
+    search: Annotated[
+        str, typer.Option("--search", metavar="TEXT", help="Only where all these words occur: title, hints, tests.")
+    ] = "",
+) -> None:
+    """List the exercises: which are solved, level, points, minutes.
 
+    For example: list -t tensors --status new, or list --search "storage view".
+    """
+    from grader.learner.overview import matching, show_list
+    from grader.learner.record import read_record
+
+    course, record = load_course(), read_record()
+    levels = [choice.value for choice in level or LevelChoice]
+    statuses = [choice.value for choice in status or StatusChoice]
+    found = matching(course.select((), topic or ()), course, search)
+    show_list([e for e in found if e.level in levels and record.status(e.id) in statuses], course, record)
+
+
+@app.command()
+@one_line_errors
+def progress() -> None:
+    """Show how far you are: a bar for each topic, and where to go on."""
+    from grader.learner.overview import show_progress
+    from grader.learner.record import read_record
+
+    show_progress(load_course(), read_record())
+
+
+@app.command()
+@one_line_errors
+def hint(
+    exercise: OwnExercise = None,
+    everything: Annotated[bool, typer.Option("--all", help="All hints at once.")] = False,
+) -> None:
+    """Show the next hint of an exercise: each time one more, from a nudge to nearly the answer."""
+    from grader.learner.help import one_exercise, show_hint
+    from grader.learner.record import read_record
+    from grader.reports.terminal import console
+
+    problem = show_hint(console(), one_exercise(load_course(), exercise, read_record()), everything)
+    if problem:
+        typer.secho(problem, fg="yellow", err=True)
+
+
+@app.command()
+@one_line_errors
+def reset(
+    exercise: Annotated[str | None, typer.Argument(metavar="[ID]", help="An exercise's id or the end of one.")] = None,
+    undo: Annotated[bool, typer.Option("--undo", help="Bring back what the last reset (of ID) took away.")] = False,
+) -> None:
+    """Put one exercise's stub back; the rest of its file stays as it is, and what you had is kept.
+
+    It works in a file that Python cannot read, too: an exercise's cell goes from its `# %%` line to the next.
+    """
+    from grader.learner import stubs
+    from grader.learner.help import one_exercise
+    from grader.learner.record import change_record, read_record
+
+    if exercise is None and not undo:
+        _fail("name the exercise whose stub you want back: `python -m grader reset ID`")
     course = load_course()
-    terminal.show_exercises(course.select((), topic or ()), course)
+    chosen = one_exercise(course, exercise, read_record()) if exercise else None
+    if undo:
+        chosen, line = stubs.undo(chosen, course.exercises)
+        name = chosen.id
+        change_record(lambda record: record.begin(name))
+    else:
+        assert chosen is not None
+        name = chosen.id
+        line = stubs.reset(chosen)
+        change_record(lambda record: record.forget(name))
+    typer.echo(line)
+
+
+@app.command()
+@one_line_errors
+def solution(
+    exercise: OwnExercise = None,
+    anyway: Annotated[bool, typer.Option("--anyway", help="Before you solved it.")] = False,
+) -> None:
+    """Show the solution of an exercise that you have solved, to compare it with yours."""
+    from grader.learner.help import show_solution
+
+    show_solution(load_course(), exercise, anyway)
 
 
 @app.command()

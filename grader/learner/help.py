@@ -62,10 +62,7 @@ def take_hint(exercise: Exercise) -> tuple[int, Record]:
 def hint_lines(exercise: Exercise, places: Sequence[int]) -> list[Text]:
     """These hints, each with its number."""
     count = len(exercise.hints)
-    return [
-        Text.assemble((f"Hint {place + 1} of {count}  ", "bold"), exercise.hints[place])
-        for place in places
-    ]
+    return [Text.assemble((f"Hint {place + 1} of {count}  ", "bold"), exercise.hints[place]) for place in places]
 
 
 def show_hint(screen: Console, exercise: Exercise, everything: bool) -> str | None:
@@ -116,3 +113,41 @@ def as_code(text: str, screen: Console) -> Syntax | Text:
     if screen.is_terminal and not screen.no_color:
         return Syntax(text, "python", theme="ansi_dark", background_color="default", word_wrap=True)
     return Text(text)
+
+
+def show_solution(course: Course, name: str | None, anyway: bool) -> None:
+    """Print the solution of an exercise: if it is solved, by the record or by grading it now, or if told to `anyway`.
+
+    Raises:
+        NoSolution: it is not solved, or there are no solutions here.
+    """
+    from grader.learner.record import read_record
+    from grader.reports.terminal import console
+
+    record = read_record()
+    exercise = one_exercise(course, name, record)
+    text = solution_text(exercise, course)
+    screen = console()
+    if not anyway and exercise.id not in record.solved and not _passes(exercise, course):
+        left = len(exercise.hints) - record.hints.get(exercise.id, 0)
+        hints = f"there {'is' if left == 1 else 'are'} {left} more hint{'s' * (left != 1)}: `hint {exercise.name}`. "
+        raise NoSolution(
+            f"{exercise.name} is not solved yet, so its solution waits; {hints if left > 0 else ''}"
+            "`--anyway` shows it all the same"
+        )
+    screen.print(Text.assemble((exercise.id, "bold"), f'  "{exercise.title}"\n'))
+    screen.print(as_code(text, screen), soft_wrap=True)
+    if anyway and exercise.id not in record.solved:
+        screen.print(Text(REGRET, style="yellow"))
+
+
+def _passes(exercise: Exercise, course: Course) -> bool:
+    """Whether the learner's answer passes now; notes it in the record."""
+    from grader.grading import grade_submission
+    from grader.learner.record import EXERCISES, note_grades
+
+    if not EXERCISES.is_dir():
+        return False
+    result = grade_submission(EXERCISES, course, [exercise], seed=0, progress=True)
+    note_grades(result, EXERCISES)
+    return result.exercises[0].status == "passed"

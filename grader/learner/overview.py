@@ -77,7 +77,8 @@ def show_progress(course: Course, record: Record) -> None:
         screen.print(Text("\nAll done.", style="bold green"))
         return
     screen.print(Text.assemble("\n", ("Now at ", "bold"), f'{current.id}, "{current.title}"'))
-    screen.print(f"       in exercises/{current.lesson_id}.py; `make watch` grades it whenever you save")
+    screen.print(f"       in exercises/{current.lesson_id}.py")
+    screen.print("       make watch   grades it whenever you save")
 
 
 def _line(name: str, exercises: Sequence[Exercise], record: Record, signs: dict[str, str]) -> Text:

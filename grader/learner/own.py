@@ -46,14 +46,14 @@ def _advice(text: str, course: Course) -> str:
     return "give a folder like exercises/, a .py file or a notebook"
 
 
-def part_of(path: Path, exercises: Sequence[Exercise]) -> list[Exercise]:
+def part_of(path: Path, exercises: Sequence[Exercise]) -> tuple[Exercise, ...]:
     """Those of the exercises that a path holds, if it is a part of exercises/; else all of them."""
     place = path.resolve()
     if not place.is_relative_to(EXERCISES) or place == EXERCISES:
-        return list(exercises)
+        return tuple(exercises)
     names = {f"{e.lesson_id}{end}": e for e in exercises for end in (".py", ".ipynb")}
     held = {e.lesson_id for name, e in names.items() if (EXERCISES / name).is_relative_to(place)}
-    return [exercise for exercise in exercises if exercise.lesson_id in held] or list(exercises)
+    return tuple(exercise for exercise in exercises if exercise.lesson_id in held) or tuple(exercises)
 
 
 def missing_lessons(path: Path, exercises: Sequence[Exercise]) -> list[str]:

@@ -63,6 +63,11 @@ class Record:
                 if exercise.status != "not_attempted":
                     self.tried.append(exercise.id)
 
+    def begin(self, exercise_id: str) -> None:
+        """An exercise was tried; whether it is solved is for the next grade to say."""
+        if exercise_id not in self.tried and exercise_id not in self.solved:
+            self.tried.append(exercise_id)
+
     def forget(self, exercise_id: str) -> None:
         """An exercise is as it was before anyone tried it; the hints stay taken."""
         self.solved.pop(exercise_id, None)

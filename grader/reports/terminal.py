@@ -98,7 +98,9 @@ def _heading(name: str, exercises: Sequence[ExerciseResult], signs: dict[str, st
     if len(name) > width - 1:
         name = name[: width - 4] + "..."
     total = f"{_points(points, most):>{POINT_CELLS}}  "
-    return Text.assemble((set_cell_size(name, width), style), total, share_bar(100 * points / most if most else 0, signs))
+    return Text.assemble(
+        (set_cell_size(name, width), style), total, share_bar(100 * points / most if most else 0, signs)
+    )
 
 
 def _points(points: float, most: float) -> str:
