@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
 import torch
 
 from grader import plugin
+from grader.calls import describe_call
+from grader.comparing import Mismatch
 from grader.course import Exercise, in_words
 from grader.errors import GraderFailed, NoGpu
 from grader.observing import InProcessObserver, Unanswered
-from grader.result import ExerciseResult, Result, score_exercise
+from grader.result import Comparison, ExerciseResult, Result, score_exercise
 from grader.submission import Submission
 from grader.suites import RunSuites, run_pytest
 from grader.workers import WorkerObserver, WorkerPool
@@ -31,6 +33,7 @@ class _Outcome:
     status: str = "error"
     message: str | None = "this test did not run to its end"
     line: int | None = None
+    comparison: Comparison | None = None
     seconds: float = 0.0
 
 
@@ -90,11 +93,22 @@ class _Session:
                 self.failure = error
                 item.session.shouldstop = "the grader's own process ended"
             outcome.status, outcome.message, outcome.line = _explain(error, outcome.exercise)
+            outcome.comparison = self._compare(error, item, outcome)
             self._failed.add(outcome.exercise.id)
         elif call.when == "call":
             outcome.status, outcome.message = "passed", None
         result: Any = "failed" if error else "passed"
         return pytest.TestReport(item.nodeid, item.location, {}, result, None, call.when, duration=call.duration)  # type: ignore[arg-type]
+
+    def _compare(self, error: BaseException, item: pytest.Item, outcome: _Outcome) -> Comparison | None:
+        """What was called, came and was expected. Pictures are kept for an exercise's first failure only."""
+        if outcome.status not in ("failed", "error", "timeout", "crashed") or outcome.message is None:
+            return None
+        found = error.comparison if isinstance(error, Mismatch) else Comparison("other", outcome.message)
+        if outcome.exercise.id in self._failed and found.got and found.expected:
+            found = replace(found, got=replace(found.got, picture=()), expected=replace(found.expected, picture=()))
+        called, inputs = describe_call(error, str(item.path), outcome.exercise, item.stash.get(plugin.PROBE, None))
+        return replace(found, called=called, inputs=inputs)
 
 
 def _explain(error: BaseException, exercise: Exercise) -> tuple[str, str, int | None]:
@@ -173,4 +187,5 @@ def _score(exercise: Exercise, session: _Session, observer: WorkerObserver | InP
         [(o.name, o.status, o.weight, o.message, o.line) for o in mine],
         sum(outcome.seconds for outcome in mine),
         observer.printed.get(exercise.id, "") if isinstance(observer, WorkerObserver) else "",
+        comparisons=[outcome.comparison for outcome in mine],
     )

@@ -17,12 +17,13 @@ import torch
 
 from grader.course import ROOT, Exercise, load_course
 from grader.draws import Draws
-from grader.observing import InProcessObserver, Observer, Unanswered
+from grader.observing import InProcessObserver, Observer, Probe, Unanswered
 from grader.submission import read_submission
 
 OBSERVER = pytest.StashKey[Observer]()
 EXERCISE = pytest.StashKey[Exercise]()
 NOT_ASSESSED = pytest.StashKey[str]()
+PROBE = pytest.StashKey[Probe]()
 NO_GPU = pytest.StashKey[str | None]()
 
 
@@ -108,6 +109,7 @@ def observe(request: pytest.FixtureRequest) -> Callable[[Callable[[Any], Any]], 
 
     def observe_probe(probe: Callable[[Any], Any]) -> Any:
         __tracebackhide__ = True
+        request.node.stash[PROBE] = probe
         try:
             return observer.observe(exercise, probe, gpu)
         except Unanswered as unanswered:

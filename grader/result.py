@@ -2,11 +2,56 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
+from itertools import zip_longest
 from typing import Any
 
 SCHEMA = "grader/result/v1"
 STATUSES = ("passed", "failed", "error", "timeout", "crashed", "not_attempted", "not_assessed")
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One value, got or expected, as small plain data.
+
+    `kind` is the name of its type; `text` a short print on one line. `shape`, `dtype` and `device` are a tensor's or
+    an array's (None for anything else). `near` are the elements around the worst index as text, up to 8 x 8 of its
+    last two dimensions; `picture` is that plane as numbers for a heat map, thinned out to at most 32 x 32, with None
+    for what is no finite number. Both are empty where there is nothing to show.
+    """
+
+    kind: str
+    text: str | None = None
+    shape: tuple[int, ...] | None = None
+    dtype: str | None = None
+    device: str | None = None
+    near: tuple[tuple[str, ...], ...] = ()
+    picture: tuple[tuple[float | None, ...], ...] = ()
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What a test that did not pass had called, what came, what was expected, and where the two differ.
+
+    `difference` is in what: "kind", "shape", "dtype", "device", "values", "items", "error", or "other" for what the
+    test itself says in its message. `brief` is that message without any value of input, answer or expectation.
+    `called` is the call as the learner would write it, `inputs` short prints of what went in, by name.
+    `worst` is the index of the element that is furthest off, `near_start` that of the first element of `near`;
+    `differing` of `elements` elements differ. `advice` is what to look at next, where the values tell.
+    """
+
+    difference: str
+    brief: str
+    called: str | None = None
+    inputs: dict[str, str] = field(default_factory=dict)
+    got: Shown | None = None
+    expected: Shown | None = None
+    worst: tuple[int, ...] | None = None
+    near_start: tuple[int, ...] | None = None
+    differing: int | None = None
+    elements: int | None = None
+    advice: str | None = None
 
 
 @dataclass(frozen=True)
@@ -21,6 +66,7 @@ class TestResult:
     max_points: float
     message: str | None = None
     line: int | None = None
+    comparison: Comparison | None = None
 
 
 @dataclass(frozen=True)
@@ -90,19 +136,23 @@ def score_exercise(
     tests: list[tuple[str, str, float, str | None, int | None]],
     seconds: float,
     output: str = "",
+    *,
+    comparisons: Sequence[Comparison | None] = (),
+    misconception: str | None = None,
 ) -> ExerciseResult:
     """Turn outcomes into points.
 
     Args:
         points: of the whole exercise; each test has a share by its weight.
         tests: name, status, weight, message and line of each.
+        comparisons: of each test, in the same order; none at all if left out.
     """
     total = sum(weight for _, _, weight, _, _ in tests)
     results = []
-    for name, status, weight, message, line in tests:
+    for (name, status, weight, message, line), comparison in zip_longest(tests, comparisons):
         share = points * weight / total if total else 0.0
         most = 0.0 if status == "not_assessed" else share
-        results.append(TestResult(name, status, most if status == "passed" else 0.0, most, message, line))
+        results.append(TestResult(name, status, most if status == "passed" else 0.0, most, message, line, comparison))
     missing = points - sum(test.max_points for test in results)
     return ExerciseResult(
         id=exercise_id,
@@ -113,6 +163,7 @@ def score_exercise(
         not_assessed_points=_rounded(missing),
         seconds=round(seconds, 4),
         tests=tuple(results),
+        misconception=misconception,
         output=output,
     )
 
@@ -171,6 +222,8 @@ def to_json(result: Result) -> dict[str, Any]:
                         "max_points": _rounded(test.max_points),
                         "message": test.message,
                         "line": test.line,
+                        # Left out where there is none: a reader of the first version need not know it.
+                        **({"comparison": _as_json(asdict(test.comparison))} if test.comparison else {}),
                     }
                     for test in exercise.tests
                 ],
@@ -191,13 +244,67 @@ def from_json(data: dict[str, Any]) -> Result:
     try:
         exercises = []
         for entry in data["exercises"]:
-            tests = tuple(TestResult(**test) for test in entry["tests"])
+            tests = tuple(_test_from_json(test) for test in entry["tests"])
             fields = {name: value for name, value in entry.items() if name not in ("topic", "tests")}
             exercises.append(ExerciseResult(**fields, tests=tests))
         kept = {name: data[name] for name in ("submission", "isolation", "isolation_note", "seed", "torch", "gpu")}
         return Result(**kept, remarks=tuple(data["remarks"]), exercises=tuple(exercises))
     except (KeyError, TypeError) as error:
         raise ValueError(f"not a {SCHEMA}: {error}") from None
+
+
+def _test_from_json(entry: dict[str, Any]) -> TestResult:
+    comparison = entry.get("comparison")
+    if comparison is not None:
+        fields = {name: _as_tuple(value) for name, value in comparison.items()}
+        for side in ("got", "expected"):
+            if fields[side] is not None:
+                fields[side] = Shown(**{name: _as_tuple(value) for name, value in fields[side].items()})
+        comparison = Comparison(**fields)
+    return TestResult(**{**entry, "comparison": comparison})
+
+
+def _as_json(value: Any) -> Any:
+    """Tuples as lists, all the way down."""
+    if isinstance(value, dict):
+        return {key: _as_json(item) for key, item in value.items()}
+    return [_as_json(item) for item in value] if isinstance(value, (tuple, list)) else value
+
+
+def _as_tuple(value: Any) -> Any:
+    return tuple(_as_tuple(item) for item in value) if isinstance(value, list) else value
+
+
+def for_learners(result: Result) -> Result:
+    """The result as a class may see it while the tests are hidden.
+
+    Outcomes, points, lines and messages stay. Gone are the inputs of hidden tests, what was expected, what came (an
+    answer that hands its input back would show that) and what the code printed; of the values compared, kind, shape,
+    dtype and device stay. Messages are those without values.
+    """
+    return replace(result, exercises=tuple(_exercise_for_learners(exercise) for exercise in result.exercises))
+
+
+def _exercise_for_learners(exercise: ExerciseResult) -> ExerciseResult:
+    return replace(exercise, output="", tests=tuple(_test_for_learners(test) for test in exercise.tests))
+
+
+def _test_for_learners(test: TestResult) -> TestResult:
+    if test.comparison is None:
+        return test
+    kept = replace(
+        test.comparison,
+        called=None,
+        inputs={},
+        got=_without_values(test.comparison.got),
+        expected=_without_values(test.comparison.expected),
+        advice=None,
+    )
+    return replace(test, message=kept.brief, comparison=kept)
+
+
+def _without_values(shown: Shown | None) -> Shown | None:
+    return None if shown is None else replace(shown, text=None, near=(), picture=())
 
 
 def _rounded(value: float) -> float:

@@ -13,6 +13,20 @@ import numpy as np
 import pytest
 import torch
 
+from grader.comparing import (
+    DEVICE_ADVICE,
+    Mismatch,
+    compare_values,
+    dtype_advice,
+    kind_advice,
+    named,
+    same_elements,
+    shape_advice,
+    short,
+    shown,
+    worst_index,
+)
+from grader.result import Comparison, Shown
 from grader.worker.probes import error_of, folder_of, layout_of, shares_storage
 
 __all__ = [
@@ -27,18 +41,6 @@ __all__ = [
     "shares_storage",
     "short",
 ]
-
-
-# Relative and absolute, as torch.testing.assert_close documents them.
-TOLERANCES = {
-    torch.float16: (1e-3, 1e-5),
-    torch.bfloat16: (1.6e-2, 1e-5),
-    torch.float32: (1.3e-6, 1e-5),
-    torch.float64: (1e-7, 1e-7),
-    torch.complex32: (1e-3, 1e-5),
-    torch.complex64: (1.3e-6, 1e-5),
-    torch.complex128: (1e-7, 1e-7),
-}
 
 
 def exercise(name: str) -> pytest.MarkDecorator:
@@ -67,45 +69,45 @@ def assert_tensor(
     """
     tail = f" {note}" if note else ""
     if not isinstance(got, torch.Tensor):
-        raise AssertionError(f"{what} should be a tensor, but it is {_a(got)}.{_none_hint(got, what)}{tail}")
+        sentence = f"{what} should be a tensor, but it is {named(got)}.{_none_hint(got, what)}"
+        raise _differs("kind", sentence + tail, got, expected, kind_advice(got))
     if got.shape != expected.shape:
-        raise AssertionError(f"{what} should have shape {tuple(expected.shape)}, but has {tuple(got.shape)}.{tail}")
+        sentence = f"{what} should have shape {tuple(expected.shape)}, but has {tuple(got.shape)}."
+        raise _differs("shape", sentence + tail, got, expected, shape_advice(tuple(got.shape), tuple(expected.shape)))
     if got.dtype != expected.dtype:
-        raise AssertionError(f"{what} should have dtype {expected.dtype}, but has {got.dtype}.{tail}")
+        sentence = f"{what} should have dtype {expected.dtype}, but has {got.dtype}."
+        raise _differs("dtype", sentence + tail, got, expected, dtype_advice(got.dtype, expected.dtype))
     if got.device.type != expected.device.type:
-        raise AssertionError(f"{what} should be on {expected.device.type!r}, but is on {got.device.type!r}.{tail}")
+        sentence = f"{what} should be on {expected.device.type!r}, but is on {got.device.type!r}."
+        raise _differs("device", sentence + tail, got, expected, DEVICE_ADVICE)
     if got.device.type == "meta":
         return
-    same = _same(got.detach(), expected.detach(), rtol, atol)
+    got, expected = got.detach(), expected.detach()
+    same = same_elements(got, expected, rtol, atol)
     if not bool(same.all()):
-        raise AssertionError(f"{what} {_difference(got.detach(), expected.detach(), same)}{tail}")
+        sentence, brief = _difference(got, expected, same)
+        raise Mismatch(f"{what} {sentence}{tail}", compare_values(got, expected, same, f"{what} {brief}{tail}"))
 
 
-def _same(got: torch.Tensor, expected: torch.Tensor, rtol: float | None, atol: float | None) -> torch.Tensor:
-    """Where two tensors of one shape and dtype agree; a bool tensor.
-
-    Not torch.testing.assert_close, whose first call takes a second to import what it needs.
-    """
-    if not (got.dtype.is_floating_point or got.dtype.is_complex):
-        # Unsigned types lack comparisons; as int64 they keep their differences.
-        return got.to(torch.int64) == expected.to(torch.int64)
-    if rtol is None or atol is None:
-        rtol, atol = TOLERANCES.get(got.dtype, (0.0, 0.0))
-    wide = torch.complex128 if got.dtype.is_complex else torch.float64
-    return torch.isclose(got.to(wide), expected.to(wide), rtol=rtol, atol=atol, equal_nan=True)
+def _differs(
+    difference: str, message: str, got: Any, expected: Any, advice: str | None = None, brief: str | None = None
+) -> Mismatch:
+    """A mismatch of two whole values; `brief` is the message without them, if it holds any."""
+    comparison = Comparison(difference, brief or message, got=shown(got), expected=shown(expected), advice=advice)
+    return Mismatch(message, comparison)
 
 
-def _difference(got: torch.Tensor, expected: torch.Tensor, same: torch.Tensor) -> str:
+def _difference(got: torch.Tensor, expected: torch.Tensor, same: torch.Tensor) -> tuple[str, str]:
+    """Two ends of a sentence: with values, and without."""
     if not got.ndim:
         wanted, came = _numbers(expected, got)
-        return f"should be {wanted}, but is {came}."
-    gap = (got.to(torch.complex128) - expected.to(torch.complex128)).abs().nan_to_num(nan=float("inf"))
-    worst = tuple(int(i) for i in np.unravel_index(int(gap.masked_fill(same, -1.0).argmax()), tuple(got.shape)))
+        return f"should be {wanted}, but is {came}.", "has a wrong value."
+    worst = worst_index(got, expected, same)
     at = ", ".join(map(str, worst))
     wanted, came = _numbers(expected[worst], got[worst])
-    wrong = int((~same).sum())
-    count = f"{wrong} of {got.numel()} elements differ"
-    return f"has wrong values: at [{at}] it should be {wanted}, but is {came} ({count})."
+    count = f"{int((~same).sum())} of {got.numel()} elements differ"
+    sentence = f"has wrong values: at [{at}] it should be {wanted}, but is {came} ({count})."
+    return sentence, f"has wrong values ({count})."
 
 
 def _numbers(expected: torch.Tensor, got: torch.Tensor) -> tuple[str, str]:
@@ -131,31 +133,39 @@ def _assert_equal(got: Any, expected: Any, what: str, place: str, note: str) -> 
     if isinstance(expected, torch.Tensor):
         assert_tensor(got, expected, subject, note=note)
         return
+    unequal = f"{subject} should be {short(expected)}, but is {short(got)}.{tail}"
     if type(got) is not type(expected):
-        wanted = _a(expected) if isinstance(expected, (list, tuple, dict)) else f"{_a(expected)}, {short(expected)}"
-        sentence = f"{subject} should be {wanted}, but it is {_a(got)}, {short(got)}."
-        raise AssertionError(f"{sentence}{_none_hint(got, what)}{tail}")
+        kinds = named(expected), named(got)
+        wanted = kinds[0] if isinstance(expected, (list, tuple, dict)) else f"{kinds[0]}, {short(expected)}"
+        hint = f"{_none_hint(got, what)}{tail}"
+        sentence = f"{subject} should be {wanted}, but it is {kinds[1]}, {short(got)}.{hint}"
+        raise _differs(
+            "kind", sentence, got, expected, brief=f"{subject} should be {kinds[0]}, but it is {kinds[1]}.{hint}"
+        )
     if isinstance(expected, np.ndarray):
         assert_tensor(torch.from_numpy(got.copy()), torch.from_numpy(expected.copy()), subject, note=note)
     elif isinstance(expected, (list, tuple)):
         if len(got) != len(expected):
-            sentence = f"{subject} should have {len(expected)} items, but has {len(got)}: {short(got)}."
-            raise AssertionError(sentence + tail)
+            sentence = f"{subject} should have {len(expected)} items, but has {len(got)}"
+            raise _differs("items", f"{sentence}: {short(got)}.{tail}", got, expected, brief=f"{sentence}.{tail}")
         if _is_plain(expected) and got != expected:
-            raise AssertionError(f"{subject} should be {short(expected)}, but is {short(got)}.{tail}")
+            raise _differs("values", unequal, got, expected, brief=f"{subject} has a wrong value.{tail}")
         for index, (item, wanted) in enumerate(zip(got, expected, strict=True)):
             _assert_equal(item, wanted, what, f"{place}[{index}]", note)
     elif isinstance(expected, dict):
         if sorted(map(repr, got)) != sorted(map(repr, expected)):
             sentence = f"{subject} should have the keys {short(list(expected))}, but has {short(list(got))}."
-            raise AssertionError(sentence + tail)
+            brief = f"{subject} has other keys than it should."
+            raise _differs("items", sentence + tail, got, expected, brief=brief + tail)
         for key, wanted in expected.items():
             _assert_equal(got[key], wanted, what, f"{place}[{short(key)}]", note)
     elif isinstance(expected, set):
         if sorted(map(repr, got)) != sorted(map(repr, expected)):
-            raise AssertionError(f"{subject} should be {short(expected)}, but is {short(got)}.{tail}")
+            raise _differs("items", unequal, got, expected, brief=f"{subject} holds other elements.{tail}")
     elif got != expected and not (got != got and expected != expected):
-        raise AssertionError(f"{subject} should be {short(expected)}, but is {short(got)}.{tail}")
+        # That a flag is up or down says nothing of the input.
+        brief = unequal if isinstance(expected, bool) else f"{subject} has a wrong value.{tail}"
+        raise _differs("values", unequal, got, expected, brief=brief)
 
 
 def _is_plain(items: Any) -> bool:
@@ -176,15 +186,20 @@ def assert_error(
     """
     why = f" {about}" if about else ""
     if not _is_error(seen):
-        raise AssertionError(f"{what} should raise {kind.__name__}{why}, but it raised nothing.")
+        raise _error_differs(f"{what} should raise {kind.__name__}{why}, but it raised nothing.", None, kind.__name__)
+    came, text = seen["type"], f"{seen['type']}: {short(seen['message'])}"
     if kind.__name__ not in seen["bases"]:
-        text = f"{seen['type']}: {short(seen['message'])}"
-        raise AssertionError(f"{what} should raise {kind.__name__}{why}, but it raised {text}.")
+        start = f"{what} should raise {kind.__name__}{why}, but it raised"
+        raise _error_differs(f"{start} {text}.", text, kind.__name__, f"{start} {came}.")
     if match and not re.search(match, seen["message"], re.IGNORECASE):
-        raise AssertionError(
-            f"{what} rightly raises {seen['type']}{why}, but its message should speak of {match!r}: "
-            f"{short(seen['message'])}."
-        )
+        start = f"{what} rightly raises {came}{why}, but its message should speak of {match!r}"
+        raise _error_differs(f"{start}: {short(seen['message'])}.", text, f"{came} with {match!r}", f"{start}.")
+
+
+def _error_differs(message: str, got: str | None, expected: str | None, brief: str | None = None) -> Mismatch:
+    """A mismatch of exceptions, each named by its type and message; None stands for none."""
+    sides = [Shown("exception", side) if side else Shown("NoneType", "nothing raised") for side in (got, expected)]
+    return Mismatch(message, Comparison("error", brief or message, got=sides[0], expected=sides[1]))
 
 
 def assert_no_error(seen: Any, what: str = "this call", about: str = "") -> None:
@@ -196,37 +211,19 @@ def assert_no_error(seen: Any, what: str = "this call", about: str = "") -> None
     if seen is None:
         return
     if not _is_error(seen):
-        raise AssertionError(f"{what} should raise nothing, and {short(seen)} came in place of that.")
+        raise _error_differs(
+            f"{what} should raise nothing, and {short(seen)} came in place of that.",
+            short(seen),
+            None,
+            f"{what} should raise nothing, and something else came in place of that.",
+        )
     why = f" {about}" if about else ""
-    raise AssertionError(f"{what} should raise nothing{why}, but it raised {seen['type']}: {short(seen['message'])}.")
+    start, text = f"{what} should raise nothing{why}, but it raised", f"{seen['type']}: {short(seen['message'])}"
+    raise _error_differs(f"{start} {text}.", text, None, f"{start} {seen['type']}.")
 
 
 def _is_error(seen: Any) -> bool:
     return isinstance(seen, dict) and set(seen) == {"type", "bases", "message"}
-
-
-def short(value: Any, limit: int = 100) -> str:
-    """`value` as text of at most `limit` characters, on one line; tensors by shape and dtype."""
-    if isinstance(value, torch.Tensor):
-        few = value.numel() <= 8 and value.device.type != "meta"
-        numbers = f"{value.tolist()}, " if few else ""
-        text = f"tensor({numbers}shape={tuple(value.shape)}, {str(value.dtype).removeprefix('torch.')})"
-    elif isinstance(value, np.ndarray):
-        text = f"array(shape={value.shape}, {value.dtype})"
-    else:
-        try:
-            text = repr(value)
-        except ValueError:
-            text = "a very large number"  # Python refuses to write an int of thousands of digits.
-    text = " ".join(text.split())
-    return text if len(text) <= limit else text[: limit - 3] + "..."
-
-
-def _a(value: Any) -> str:
-    if value is None:
-        return "None"
-    name = type(value).__name__
-    return f"{'an' if name[0].lower() in 'aeiou' else 'a'} {name}"
 
 
 def _none_hint(value: Any, what: str) -> str:

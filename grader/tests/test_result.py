@@ -13,7 +13,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from grader import result as result_module
-from grader.result import STATUSES, ExerciseResult, Result, from_json, overall_status, score_exercise, to_json
+from grader.result import (
+    STATUSES,
+    Comparison,
+    ExerciseResult,
+    Result,
+    Shown,
+    for_learners,
+    from_json,
+    overall_status,
+    score_exercise,
+    to_json,
+)
 
 SCHEMA = json.loads((Path(result_module.__file__).parent / "result.schema.json").read_text(encoding="utf-8"))
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
@@ -212,3 +223,54 @@ def test_other_json_is_no_result() -> None:
     for data in ({}, {"schema": "grader/result/v1"}, {"schema": "grader/result/v2", "exercises": []}):
         with pytest.raises(ValueError, match="grader/result/v1"):
             from_json(data)
+
+
+# Comparisons, and what learners may see of them
+
+
+def compared() -> ExerciseResult:
+    """An exercise whose second test failed, with everything that a comparison can hold; 42 is in every value."""
+    side = {"shape": (1, 2), "dtype": "float32", "device": "cpu", "near": (("42", "nan"),), "picture": ((42.0, None),)}
+    comparison = Comparison(
+        difference="values",
+        brief="the result has wrong values (1 of 2 elements differ).",
+        called="turn(x, 42)",
+        inputs={"x": "tensor (1, 2), float32: [[42, 0]]"},
+        got=Shown("Tensor", "tensor([[42.0, nan]])", **side),
+        expected=Shown("Tensor", "tensor([[42.0, 1.0]])", **side),
+        worst=(0, 1),
+        near_start=(0, 0),
+        differing=1,
+        elements=2,
+        advice="Every element is 42 times what it should be.",
+    )
+    tests = [("shape", "passed", 1.0, None, None), ("values", "failed", 1.0, "at [0, 1] it should be 42", 3)]
+    return score_exercise("tensors/views/turn", "Turning", 2, tests, 0.1, "42\n", comparisons=[None, comparison])
+
+
+def test_a_comparison_survives_json_and_is_left_out_where_there_is_none() -> None:
+    result = result_of(compared())
+    data = json.loads(json.dumps(to_json(result), allow_nan=False))
+    VALIDATOR.validate(data)
+    assert "comparison" not in data["exercises"][0]["tests"][0]
+    assert from_json(data).exercises[0].tests == result.exercises[0].tests
+    assert to_json(from_json(data)) == data
+
+
+def test_learners_see_outcome_and_message_but_no_value() -> None:
+    result = result_of(compared())
+    shown = for_learners(result)
+    assert "42" not in repr(shown)
+    VALIDATOR.validate(to_json(shown))
+    test = shown.exercises[0].tests[1]
+    assert (test.status, test.line, test.points) == ("failed", 3, 0)
+    assert test.message == "the result has wrong values (1 of 2 elements differ)."
+    assert test.comparison is not None
+    assert test.comparison.got is not None
+    assert (test.comparison.got.kind, test.comparison.got.shape) == ("Tensor", (1, 2))
+    assert (shown.points, shown.seed, shown.exercises[0].title) == (result.points, 7, "Turning")
+
+
+def test_learners_see_everything_else() -> None:
+    plain = result_of(scored(2, ("passed", 1), ("error", 1)), remarks=("a remark",), isolation_note="no namespaces")
+    assert for_learners(plain) == plain
