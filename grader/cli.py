@@ -9,6 +9,7 @@ import signal
 import sys
 from collections.abc import Callable
 from enum import Enum
+from pathlib import Path
 from typing import Annotated, Any, NoReturn, TypeVar, cast
 
 import typer
@@ -336,6 +337,83 @@ def check(
         report = check_course(course, chosen, seed=seed or 0, isolation=isolation.value, progress=progress)
     terminal.show_check(report, verbose)
     if report.findings:
+        raise SystemExit(BELOW)
+
+
+@app.command("class")
+@one_line_errors
+def grade_a_class(
+    folder: Annotated[
+        Path,
+        typer.Argument(
+            metavar="DIR", help="Holds one folder, .py, .ipynb or .zip for each student, as platforms export them."
+        ),
+    ],
+    exercise: ExerciseOption = None,
+    topic: TopicOption = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="DIR", help="Where grades and reports go; default DIR/grades.")
+    ] = None,
+    roster: Annotated[
+        Path | None,
+        typer.Option(
+            "--roster", metavar="FILE", help="CSV with columns id, name, email, extension_days (id suffices)."
+        ),
+    ] = None,
+    due: Annotated[
+        str | None, typer.Option("--due", metavar="TIME", help="The deadline, like 2026-11-24T23:59+01:00.")
+    ] = None,
+    late_penalty: Annotated[
+        str, typer.Option("--late-penalty", metavar="PERCENT", help="What each day begun after it costs, like 10%.")
+    ] = "0%",
+    late_most: Annotated[
+        str, typer.Option("--late-most", metavar="PERCENT", help="What lateness costs at most, like 50%.")
+    ] = "100%",
+    again: Annotated[
+        bool, typer.Option("--again", help="Grade all anew, also what has not changed since the last run.")
+    ] = False,
+    seed: SeedOption = None,
+    isolation: IsolationOption = IsolationChoice.auto,
+    gpu: GpuOption = GpuChoice.auto,
+    jobs: Annotated[
+        int | None, typer.Option("--jobs", min=1, help="Submissions judged at a time; default: one for each core.")
+    ] = None,
+) -> None:
+    """Grade every submission below DIR, on all cores.
+
+    Writes grades.csv and a report for each student. A second run grades only what has changed: a submission, the
+    tests, or a version. Ctrl-C loses nothing: the same command goes on.
+
+    Submissions are strangers' code, so the sandbox is required; `--isolation process` says that you trust them.
+    Exit status: 0 graded, 1 the grader failed on some (the same command tries them again), 2 could not grade.
+    """
+    from grader.classroom.arrival import read_policy
+    from grader.classroom.grading import ClassOptions, grade_class
+    from grader.classroom.roster import read_roster
+    from grader.classroom.summary import show_class
+    from grader.progress import progress_bar
+
+    if due is None and (late_penalty, late_most) != ("0%", "100%"):
+        _fail("--late-penalty and --late-most need --due: when was the deadline?")
+    course = load_course()
+    chosen = course.select(exercise or (), topic or ())
+    options = ClassOptions(
+        out=out or folder / "grades",
+        seed=seed,
+        isolation="process" if isolation is IsolationChoice.process else "sandbox",
+        gpu=gpu.value,
+        jobs=jobs,
+        again=again,
+        late=read_policy(due, late_penalty, late_most) if due else None,
+        roster=read_roster(roster) if roster else {},
+    )
+    try:
+        with progress_bar(sys.stderr.isatty(), remaining=True) as show:
+            grades = grade_class(folder, course, chosen, options, show)
+    except KeyboardInterrupt:
+        _fail(f"stopped; what is graded so far is in {options.out}, and the same command goes on")
+    show_class(grades, options.out)
+    if any(student.failed for student in grades.students):
         raise SystemExit(BELOW)
 
 

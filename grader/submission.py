@@ -9,9 +9,9 @@ import json
 import os
 import stat
 import tokenize
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
 from grader.course import Course, Lesson
@@ -20,6 +20,7 @@ from grader.errors import UnreadableSubmission
 MAX_FILE_BYTES = 2 * 2**20
 MAX_NOTEBOOK_BYTES = 50 * 2**20
 MAX_NOTEBOOK_CELLS = 10_000
+MAX_GUESSED_FILES = 50  # how many files are looked into for what they define
 # Some of Python's other codecs take a time that grows with the square of a file's size.
 ENCODINGS = frozenset("utf-8 utf-8-sig ascii iso8859-1 iso8859-15 cp1252".split())
 
@@ -97,7 +98,7 @@ def _read_folder(path: Path, course: Course) -> Submission:
                     problem = f"{filename} lies in a folder that is a link: hand in the folder itself"
                     lessons[lesson.id] = LessonSource(lesson.id, filename, problem=problem)
                 else:
-                    lessons[lesson.id] = _read_file(found, filename, lesson, remarks)
+                    lessons[lesson.id] = _read_path(found, filename, lesson, remarks)
                 break
     if not lessons:
         names = ", ".join(f"{lesson.id}.py" for lesson in course.lessons[:3])
@@ -108,7 +109,7 @@ def _read_folder(path: Path, course: Course) -> Submission:
 def _read_single(path: Path, course: Course) -> Submission:
     remarks: list[str] = []
     lesson = _lesson_of_file(path, course)
-    source = _read_file(path, path.name, lesson, remarks)
+    source = _read_path(path, path.name, lesson, remarks)
     return Submission(str(path), {lesson.id: source}, tuple(remarks))
 
 
@@ -118,43 +119,95 @@ def _lesson_of_file(path: Path, course: Course) -> Lesson:
     exact = [lesson for lesson in named if lesson.topic == path.parent.name]
     if exact or len(named) == 1:
         return (exact or named)[0]
-    try:
-        defined = set(_defined_in(path))
-    except (OSError, ValueError, SyntaxError, RecursionError, MemoryError):
-        defined = set()
+    found = _lesson_defining(_defined_by(path.name, lambda: read_bytes(path, limit_of(path.name))), course)
+    if found is None:
+        names = ", ".join(sorted(lesson.name for lesson in course.lessons))
+        raise UnreadableSubmission(f"{path} is no lesson of this course: name it like one of {names}")
+    return found
+
+
+def _lesson_defining(defined: set[str], course: Course) -> Lesson | None:
+    """The lesson most of whose exercises are among these names; None if there is none with any."""
     scores = {
         lesson.id: sum(bool(defined & set(exercise.defines)) for exercise in lesson.exercises)
         for lesson in course.lessons
     }
     best = max(scores, key=lambda lesson_id: scores[lesson_id], default=None)
-    if best is None or not scores[best]:
-        names = ", ".join(sorted(lesson.name for lesson in course.lessons))
-        raise UnreadableSubmission(f"{path} is no lesson of this course: name it like one of {names}")
-    return course.lesson(best)
+    return course.lesson(best) if best is not None and scores[best] else None
 
 
-def _defined_in(path: Path) -> Iterator[str]:
-    if path.suffix == ".ipynb":
-        sources = [source for _, source in _notebook_cells(_read_bytes(path, MAX_NOTEBOOK_BYTES))]
-    else:
-        sources = [_decode(_read_bytes(path, MAX_FILE_BYTES))]
-    for source in sources:
-        for node in ast.parse(source).body:
-            if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
-                yield node.name
-
-
-def _read_file(path: Path, filename: str, lesson: Lesson, remarks: list[str]) -> LessonSource:
+def _defined_by(filename: str, read: Callable[[], bytes]) -> set[str]:
+    """The functions and classes that a file defines at its top level; none if it cannot be read."""
     try:
-        if path.suffix == ".ipynb":
-            return _read_notebook(path, filename, lesson, remarks)
-        text = _decode(_read_bytes(path, MAX_FILE_BYTES))
+        notebook = filename.endswith(".ipynb")
+        sources = [source for _, source in _notebook_cells(read())] if notebook else [_decode(read())]
+        nodes = [node for source in sources for node in ast.parse(source).body]
+    except (OSError, ValueError, SyntaxError, RecursionError, MemoryError):
+        return set()
+    return {node.name for node in nodes if isinstance(node, (ast.FunctionDef, ast.ClassDef))}
+
+
+def limit_of(filename: str) -> int:
+    """How many bytes a lesson's file of this name may have."""
+    return MAX_NOTEBOOK_BYTES if filename.endswith(".ipynb") else MAX_FILE_BYTES
+
+
+def submission_of_files(name: str, files: Mapping[str, Callable[[], bytes]], course: Course) -> Submission:
+    """A submission whose files lie anywhere: in folders of their own, loose, in an archive.
+
+    Args:
+        files: path of each .py and .ipynb file, with "/" between folders, and how to read it; reading may raise OSError
+            or ValueError, with the rest of a sentence that begins with the file's name.
+
+    A lesson is the file named like it in a folder named like its topic, best in exercises/, else the file named like it
+    anywhere; a .py rather than a notebook, and the one with the shortest path if there are several. Where no file is
+    named like a lesson, what a file defines decides.
+
+    Raises:
+        UnreadableSubmission: none of them is a lesson.
+    """
+    lessons: dict[str, LessonSource] = {}
+    remarks: list[str] = []
+    for lesson in course.lessons:
+        paths = [PurePosixPath(path) for path in files if PurePosixPath(path).stem == lesson.name]
+        paths.sort(key=lambda path: _distance(path, lesson))
+        if not paths:
+            continue
+        filename = str(paths[0])
+        lessons[lesson.id] = _read_file(files[filename], filename, lesson, remarks)
+        remarks += [f"{path}, as {filename} is there too" for path in paths[1:]]
+    if not lessons:
+        for filename, read in list(files.items())[:MAX_GUESSED_FILES]:
+            found = _lesson_defining(_defined_by(filename, read), course)
+            if found and found.id not in lessons:
+                lessons[found.id] = _read_file(read, filename, found, remarks)
+    if not lessons:
+        raise UnreadableSubmission(f"{name} holds no lesson of this course")
+    return Submission(name, lessons, tuple(remarks))
+
+
+def _distance(path: PurePosixPath, lesson: Lesson) -> tuple[bool, bool, bool, int, str]:
+    """What makes a file less likely to be the lesson that was meant."""
+    in_topic = path.parent.name == lesson.topic
+    in_exercises = path.parent.parent.name == "exercises"
+    return (not in_topic, not in_exercises, path.suffix != ".py", len(path.parts), str(path))
+
+
+def _read_path(path: Path, filename: str, lesson: Lesson, remarks: list[str]) -> LessonSource:
+    return _read_file(lambda: read_bytes(path, limit_of(path.name)), filename, lesson, remarks)
+
+
+def _read_file(read: Callable[[], bytes], filename: str, lesson: Lesson, remarks: list[str]) -> LessonSource:
+    try:
+        if filename.endswith(".ipynb"):
+            return _read_notebook(read(), filename, lesson, remarks)
+        text = _decode(read())
     except (OSError, ValueError) as error:
         return LessonSource(lesson.id, filename, problem=f"{filename} {error}")
     return LessonSource(lesson.id, filename, (Segment(text),))
 
 
-def _read_bytes(path: Path, limit: int) -> bytes:
+def read_bytes(path: Path, limit: int) -> bytes:
     """The content of a regular file.
 
     Raises:
@@ -192,13 +245,13 @@ def _decode(content: bytes) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
-def _read_notebook(path: Path, filename: str, lesson: Lesson, remarks: list[str]) -> LessonSource:
+def _read_notebook(content: bytes, filename: str, lesson: Lesson, remarks: list[str]) -> LessonSource:
     """The cells that define exercises, and the imports, definitions and assignments of the others, in order."""
     wanted = {name for exercise in lesson.exercises for name in exercise.defines}
     segments: list[Segment] = []
     starts: list[tuple[int, int]] = []
     line, dropped = 1, 0
-    for number, raw in _notebook_cells(_read_bytes(path, MAX_NOTEBOOK_BYTES)):
+    for number, raw in _notebook_cells(content):
         source, magics = without_magics(raw)
         dropped += magics
         try:

@@ -1,0 +1,255 @@
+"""Grades a class: reads what was handed in, judges what is new on all cores, and writes the outputs as results come."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from grader.classroom.arrival import Arrival, LatePolicy
+from grader.classroom.fingerprint import run_fingerprint, submission_fingerprint
+from grader.classroom.grades import COULD_NOT, NOTHING_HANDED_IN, ClassGrades, StudentGrade
+from grader.classroom.outputs import write_outputs, write_reports
+from grader.classroom.records import MARK, Records, file_name, write_whole
+from grader.classroom.roster import Member, member_of
+from grader.classroom.submissions import Entry, find_entries, read_entry
+from grader.course import Course, Exercise
+from grader.desk import DeskSettings, Task, cores, judge_all
+from grader.errors import GraderFailed
+from grader.grading import require_data
+from grader.progress import Show
+from grader.result import Result
+
+REFRESH_SECONDS = 10.0
+NOT_YET = "not graded yet: the run was stopped; the same command goes on"
+Judging = Callable[[Iterable[Task], DeskSettings, int], Iterator[tuple[int, Result | GraderFailed]]]
+
+
+@dataclass(frozen=True)
+class ClassOptions:
+    """How a class is graded.
+
+    `out` is the folder for what comes of it, `seed` that of the random inputs (None: the one of the run before),
+    `isolation` "sandbox" or "process", `jobs` the number of submissions judged at a time (None: one for each core),
+    `again` grades also what has not changed, `feedback` ("instructor" or "learner") is for whom the reports are.
+    """
+
+    out: Path
+    seed: int | None = None
+    isolation: str = "sandbox"
+    gpu: str = "auto"
+    jobs: int | None = None
+    again: bool = False
+    feedback: str = "instructor"
+    late: LatePolicy | None = None
+    roster: Mapping[str, Member] = field(default_factory=dict)
+    scheduler: str | None = None
+
+
+@dataclass
+class _Row:
+    """One student while the class is being graded."""
+
+    student: str
+    entry: Entry | None
+    name: str = ""
+    email: str = ""
+    extension_days: float = 0.0
+    arrived: Arrival | None = None
+    key: str = ""
+    problem: str | None = None
+    result: Result | None = None
+
+
+def grade_class(
+    folder: Path, course: Course, exercises: Sequence[Exercise], options: ClassOptions, show: Show
+) -> ClassGrades:
+    """Grade every submission below `folder`, except those that have not changed since the last run.
+
+    Results are on disk as soon as they are there. If Ctrl-C ends this early, the outputs hold what was graded until
+    then, and the next run goes on.
+
+    Args:
+        show: called with what is being done, and how many of how many submissions are done.
+
+    Raises:
+        GraderError: nothing can be graded; the text says why and what to do.
+    """
+    return _Run(folder, course, exercises, options, show).grade()
+
+
+class _Run:
+    def __init__(
+        self, folder: Path, course: Course, exercises: Sequence[Exercise], options: ClassOptions, show: Show
+    ) -> None:
+        self.folder, self.course, self.exercises = folder, course, tuple(exercises)
+        self.options, self.show = options, show
+        self.started = time.monotonic()
+        self.written = self.started
+        self.records = Records(options.out / ".graded")
+        self.seed = _seed(options)
+        with_gpu = "off" if options.gpu == "off" else f"{options.gpu} {Path('/dev/nvidia0').exists()}"
+        self.ids = tuple(exercise.id for exercise in exercises)
+        self.lessons = tuple(dict.fromkeys(exercise.lesson_id for exercise in exercises))
+        self.fingerprint = run_fingerprint(self.ids, self.seed, options.isolation, with_gpu)
+        self.rows: list[_Row] = []
+        self.kept = 0
+
+    def grade(self) -> ClassGrades:
+        require_data(self.exercises, self.course)
+        entries = find_entries(self.folder, leave_out=self.options.out)
+        self.rows = _rows(entries, self.options.roster)
+        write_whole(self.options.out / MARK, json.dumps({"schema": "grader/class/v1", "seed": self.seed}) + "\n")
+        try:
+            self._read()
+            todo = self._look_up()
+            self._judge(todo)
+        except BaseException:
+            self._write(complete=False)
+            raise
+        grades = self._write(complete=True)
+        self.records.keep_only({row.key for row in self.rows})
+        return grades
+
+    def _read(self) -> None:
+        """Find each submission's key, its arrival, or what is wrong with it."""
+        for number, row in enumerate(self.rows):
+            self.show("reading submissions", number, len(self.rows))
+            if row.entry:
+                handed_in = read_entry(row.entry, self.course, with_arrival=self.options.late is not None)
+                row.problem, row.arrived = handed_in.problem, handed_in.arrived
+                if handed_in.submission:
+                    row.key = submission_fingerprint(handed_in.submission, self.lessons, self.fingerprint)
+
+    def _look_up(self) -> list[str]:
+        """Take the results that there are, and give the keys of those that are still to be graded, each once."""
+        todo: dict[str, None] = {}
+        for row in self.rows:
+            if row.key in todo or not row.key:
+                continue
+            result = None if self.options.again else self.records.get(row.key)
+            if result:
+                self._note(row.key, result)
+            else:
+                todo[row.key] = None
+        self.kept = sum(row.result is not None for row in self.rows)
+        return list(todo)
+
+    def _judge(self, todo: Sequence[str]) -> None:
+        if not todo:
+            return
+        keys: list[str] = []
+        settings = DeskSettings(self.ids, self.seed, self.options.isolation, self.options.gpu)
+        jobs = min(self.options.jobs or cores(), len(todo))
+        self.show("starting: importing torch", 0, len(todo))
+        outcomes = self._judging()(self._tasks(todo, keys), settings, jobs)
+        for done, (place, came) in enumerate(outcomes, start=1):
+            if isinstance(came, GraderFailed):
+                for row in self._with(keys[place]):
+                    row.problem = f"{COULD_NOT}: {came}"
+            else:
+                self.records.put(keys[place], came)
+                self._note(keys[place], came)
+            self.show("grading", done, len(todo))
+            if time.monotonic() - self.written > REFRESH_SECONDS:
+                self._write(complete=False)
+
+    def _judging(self) -> Judging:
+        if self.options.scheduler is None:
+            return judge_all
+        from grader.classroom.cluster import judge_on_cluster
+
+        scheduler = self.options.scheduler
+        return lambda tasks, settings, _: judge_on_cluster(tasks, settings, scheduler)
+
+    def _tasks(self, todo: Sequence[str], keys: list[str]) -> Iterator[Task]:
+        """The submissions, read when their turn comes: a large class does not fit into memory."""
+        first = {row.key: row for row in reversed(self.rows)}
+        for key in todo:
+            entry = first[key].entry
+            assert entry is not None
+            handed_in = read_entry(entry, self.course)
+            if handed_in.submission is None:
+                for row in self._with(key):
+                    row.problem = handed_in.problem
+                continue
+            # It may have changed since it was read first.
+            now = submission_fingerprint(handed_in.submission, self.lessons, self.fingerprint)
+            for row in self._with(key):
+                row.key = now
+            keys.append(now)
+            yield Task(handed_in.submission, self.ids)
+
+    def _with(self, key: str) -> list[_Row]:
+        return [row for row in self.rows if row.key == key]
+
+    def _note(self, key: str, result: Result) -> None:
+        for row in self._with(key):
+            row.result = replace(result, submission=row.entry.label if row.entry else "")
+            write_reports(self._grade(row, ""), self.course, self.options.out, self.options.feedback)
+
+    def _grade(self, row: _Row, otherwise: str) -> StudentGrade:
+        late, penalty = 0.0, 0.0
+        if self.options.late and row.arrived:
+            late = self.options.late.seconds_late(row.arrived.time, row.extension_days)
+            penalty = self.options.late.penalty(late)
+        return StudentGrade(
+            student=row.student,
+            submission=row.entry.label if row.entry else "",
+            result=row.result,
+            problem=None if row.result else row.problem or otherwise,
+            name=row.name,
+            email=row.email,
+            late_seconds=late,
+            penalty=penalty,
+            arrived=row.arrived,
+            file=file_name(row.student),
+        )
+
+    def _write(self, complete: bool) -> ClassGrades:
+        grades = ClassGrades(
+            folder=str(self.folder),
+            exercises=self.exercises,
+            students=tuple(self._grade(row, NOT_YET) for row in self.rows),
+            isolation=self.options.isolation,
+            seed=self.seed,
+            seconds=round(time.monotonic() - self.started, 3),
+            not_graded_now=self.kept,
+            complete=complete,
+        )
+        write_outputs(grades, self.course, self.options.out)
+        self.written = time.monotonic()
+        return grades
+
+
+def _seed(options: ClassOptions) -> int:
+    """The seed that is asked for, else the one of the run before, else a new one."""
+    if options.seed is not None:
+        return options.seed
+    try:
+        before = json.loads((options.out / MARK).read_text(encoding="utf-8"))["seed"]
+        if isinstance(before, int) and not options.again:
+            return before
+    except (OSError, ValueError, KeyError, TypeError):
+        pass
+    return secrets.randbelow(2**31)
+
+
+def _rows(entries: Sequence[Entry], roster: Mapping[str, Member]) -> list[_Row]:
+    """One row for each submission and for each student on the roster who has none, by the students' ids."""
+    rows: dict[str, _Row] = {}
+    # Whose id is on the roster comes first: a name or an address can be anyone's.
+    for entry in sorted(entries, key=lambda entry: entry.student not in roster):
+        member = member_of(roster, entry.student, entry.name, entry.email)
+        if member is None or member.student in rows:
+            member = Member(entry.student)
+        rows[member.student] = _Row(
+            member.student, entry, member.name or entry.name, member.email or entry.email, member.extension_days
+        )
+    for member in roster.values():
+        if member.student not in rows:
+            rows[member.student] = _Row(member.student, None, member.name, member.email, problem=NOTHING_HANDED_IN)
+    return [rows[student] for student in sorted(rows)]

@@ -1,0 +1,85 @@
+"""Keeps the results of a class on disk as they come, each whole or not at all, for the next run to go on from."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import tempfile
+from collections.abc import Collection
+from dataclasses import replace
+from pathlib import Path
+
+from grader.errors import GraderError
+from grader.result import Result, from_json, to_json
+
+MARK = "class.json"
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a file so that whoever looks sees the old content or the new, never half of it.
+
+    Raises:
+        GraderError: it cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, draft = tempfile.mkstemp(dir=path.parent, prefix=".draft-")
+        try:
+            with open(handle, "w", encoding="utf-8", errors="backslashreplace", newline="") as file:
+                file.write(text)
+            os.chmod(draft, 0o644)
+            os.replace(draft, path)
+        except BaseException:
+            os.unlink(draft)
+            raise
+    except OSError as error:
+        raise GraderError(f"{path} cannot be written: {error.strerror}") from None
+
+
+def file_name(student: str) -> str:
+    """A name for a student's reports that every file system takes, and that differs from every other student's."""
+    # One that differs in nothing but case from another would be the same file on many systems.
+    if re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,59}", student) and student not in ("con", "prn", "aux", "nul"):
+        return student
+    digest = hashlib.sha256(student.encode("utf-8", "surrogatepass")).hexdigest()[:10]
+    return f"{re.sub(r'[^A-Za-z0-9_-]+', '_', student)[:50].strip('_')}.{digest}"
+
+
+class Records:
+    """Results by the fingerprint of what was graded, in a hidden folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def get(self, key: str) -> Result | None:
+        """The result of an earlier run; None if there is none that can be read."""
+        try:
+            data = json.loads(self._path(key).read_text(encoding="utf-8"))
+            result, output = from_json(data["result"]), data["output"]
+            return replace(
+                result, exercises=tuple(replace(e, output=str(output.get(e.id, ""))) for e in result.exercises)
+            )
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            return None
+
+    def put(self, key: str, result: Result) -> None:
+        """Keep a result.
+
+        Raises:
+            GraderError: it cannot be written.
+        """
+        output = {exercise.id: exercise.output for exercise in result.exercises if exercise.output}
+        write_whole(self._path(key), json.dumps({"result": to_json(result), "output": output}))
+
+    def keep_only(self, keys: Collection[str]) -> None:
+        """Forget all others, and drafts that a run left behind when it was killed."""
+        for path in self.folder.glob("*.json") if self.folder.is_dir() else ():
+            if path.stem not in keys:
+                path.unlink(missing_ok=True)
+        for path in (*self.folder.glob(".draft-*"), *self.folder.parent.glob(".draft-*")):
+            path.unlink(missing_ok=True)
+
+    def _path(self, key: str) -> Path:
+        return self.folder / f"{key}.json"
