@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import difflib
+import doctest
 import fnmatch
 import functools
 import json
@@ -23,7 +24,10 @@ LEVELS = ("warm-up", "core", "hard", "capstone")
 
 @dataclass(frozen=True)
 class Exercise:
-    """One exercise, as its cell declares it. `id` is `topic/lesson/name`; `defines` are the names it writes."""
+    """One exercise, as its cell declares it. `id` is `topic/lesson/name`; `defines` are the names it writes.
+
+    `examples` are the interactive sessions in the docstrings of these, one text for each docstring that has some.
+    """
 
     topic: str
     lesson: str
@@ -36,6 +40,7 @@ class Exercise:
     hints: tuple[str, ...]
     defines: tuple[str, ...]
     tests: tuple[str, ...] = ()
+    examples: tuple[str, ...] = ()
 
     @property
     def id(self) -> str:
@@ -48,7 +53,10 @@ class Exercise:
 
 @dataclass(frozen=True)
 class Lesson:
-    """One lesson: `text` is the whole file, solutions included; empty where there are none (student version)."""
+    """One lesson: `text` is the whole file, solutions included; empty where there are none (student version).
+
+    `imports` are the modules that it needs, `data` the files of data/ that it reads.
+    """
 
     topic: str
     name: str
@@ -56,6 +64,8 @@ class Lesson:
     order: int
     exercises: tuple[Exercise, ...]
     text: str = ""
+    imports: tuple[str, ...] = ()
+    data: tuple[str, ...] = ()
 
     @property
     def id(self) -> str:
@@ -182,7 +192,16 @@ def _lesson(place: str, text: str, tests: dict[str, tuple[str, ...]]) -> Lesson:
         elif "points" in cell.metadata:
             names = tests.get(cell.title, ())
             exercises.append(_read_exercise(topic, name, heading, cell, names, f"{place}:{cell.line}"))
-    return Lesson(topic, name, title, first.metadata["lesson"], tuple(exercises), text)
+    return Lesson(topic, name, title, first.metadata["lesson"], tuple(exercises), text, _imports(text), _data(text))
+
+
+def _imports(text: str) -> tuple[str, ...]:
+    found = re.findall(r"^(?:import|from) ([\w.]+)", text, re.MULTILINE)
+    return tuple(dict.fromkeys([*found, *(["torch.optim"] if re.search(r"\boptim\b", text) else [])]))
+
+
+def _data(text: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(re.findall(r"""data_file\(["']([^"']+)["']\)""", text)))
 
 
 def _heading(markdown: str, marker: str) -> str | None:
@@ -211,7 +230,24 @@ def _read_exercise(topic: str, lesson: str, title: str, cell: Cell, tests: tuple
         hints=tuple(re.findall(r"^\s*# Hint: (.+)$", cell.source, re.MULTILINE)),
         defines=defined_names(cell.source, place),
         tests=tests,
+        examples=_examples(cell.source),
     )
+
+
+def _examples(source: str) -> tuple[str, ...]:
+    """The interactive sessions in the docstrings of a cell's public functions and classes."""
+    nodes = [node for node in ast.parse(source).body if isinstance(node, (ast.FunctionDef, ast.ClassDef))]
+    nodes = [node for node in nodes if not node.name.startswith("_")]
+    texts = []
+    for node in nodes:
+        examples = doctest.DocTestParser().get_examples(ast.get_docstring(node) or "")
+        texts.append("".join(_session(example) for example in examples))
+    return tuple(text for text in texts if text)
+
+
+def _session(example: doctest.Example) -> str:
+    first, *others = example.source.splitlines()
+    return "\n".join([f">>> {first}", *(f"... {line}".rstrip() for line in others), example.want])
 
 
 def defined_names(source: str, place: str) -> tuple[str, ...]:
@@ -235,7 +271,17 @@ def read_catalogue(path: Path) -> Course:
         lessons = []
         for entry in data["lessons"]:
             exercises = tuple(_from_entry(exercise) for exercise in entry["exercises"])
-            lessons.append(Lesson(entry["topic"], entry["name"], entry["title"], entry["order"], exercises))
+            lessons.append(
+                Lesson(
+                    entry["topic"],
+                    entry["name"],
+                    entry["title"],
+                    entry["order"],
+                    exercises,
+                    imports=tuple(entry["imports"]),
+                    data=tuple(entry["data"]),
+                )
+            )
         return Course(tuple(lessons))
     except OSError:
         raise CourseError(f"{path} is missing: restore it (`git checkout {path.name}` in its folder)") from None
@@ -265,6 +311,8 @@ def catalogue(course: Course) -> dict[str, Any]:
                 "name": lesson.name,
                 "title": lesson.title,
                 "order": lesson.order,
+                "imports": list(lesson.imports),
+                "data": list(lesson.data),
                 "exercises": [entry(exercise) for exercise in lesson.exercises],
             }
             for lesson in course.lessons

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -10,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from grader import data
-from grader.course import Course, Exercise
+from grader.course import Course, Exercise, Lesson
 from grader.errors import MissingData
 from grader.hidden import SealedFiles, hidden_files
 from grader.isolation import Isolation, start_isolation
@@ -107,8 +106,8 @@ def require_data(exercises: Sequence[Exercise], course: Course) -> None:
     Raises:
         MissingData: one is not; the learner's answer would be blamed for it.
     """
-    for text in _lesson_texts(exercises, course):
-        for name in re.findall(r"""data_file\(["']([^"']+)["']\)""", text):
+    for lesson in _lessons(exercises, course):
+        for name in lesson.data:
             if not (data.FOLDER / name).exists():
                 raise MissingData(data.missing(name))
 
@@ -116,14 +115,14 @@ def require_data(exercises: Sequence[Exercise], course: Course) -> None:
 def imported_modules(exercises: Sequence[Exercise], course: Course) -> tuple[str, ...]:
     """The modules that the lessons of these exercises need, of those worth importing ahead."""
     found: dict[str, None] = {}
-    for text in _lesson_texts(exercises, course):
-        for name in re.findall(r"^(?:import|from) ([\w.]+)", text, re.MULTILINE):
+    for lesson in _lessons(exercises, course):
+        for name in lesson.imports:
             if name in PRELOADABLE or name.split(".")[0] in PRELOADABLE:
                 found[name] = None
-        if re.search(r"\boptim\b", text):
-            found[BEHIND_OPTIM] = None
+            elif name == "torch.optim":
+                found[BEHIND_OPTIM] = None
     return tuple(found)
 
 
-def _lesson_texts(exercises: Sequence[Exercise], course: Course) -> list[str]:
-    return [course.lesson(name).text for name in dict.fromkeys(exercise.lesson_id for exercise in exercises)]
+def _lessons(exercises: Sequence[Exercise], course: Course) -> list[Lesson]:
+    return [course.lesson(name) for name in dict.fromkeys(exercise.lesson_id for exercise in exercises)]

@@ -14,7 +14,9 @@ from grader.calls import describe_call
 from grader.comparing import Mismatch
 from grader.course import Exercise, in_words
 from grader.errors import GraderFailed, NoGpu
+from grader.hidden import hidden_files
 from grader.observing import InProcessObserver, Unanswered
+from grader.public import judge_publicly
 from grader.result import Comparison, ExerciseResult, Result, score_exercise
 from grader.submission import Submission
 from grader.suites import RunSuites, run_pytest
@@ -137,7 +139,7 @@ def judge(
     until_failure: bool = False,
     run_suites: RunSuites = run_pytest,
 ) -> Result:
-    """Run the hidden suites of `exercises` on a submission.
+    """Run the hidden suites of `exercises` on a submission; where they are not to be had, the public checks.
 
     Args:
         pool: where the submission's processes come from; None runs it in this process (no isolation at all).
@@ -160,8 +162,12 @@ def judge(
     no_gpu = "GPU tests are switched off (--gpu off)" if gpu == "off" else plugin.no_gpu()
     torch.set_num_threads(1)  # What is compared here is small: more threads only wait for each other.
     session = _Session(observer, frozenset(e.id for e in exercises), no_gpu, on_exercise, until_failure)
+    hidden = hidden_files() is not None
     try:
-        run_suites(list(dict.fromkeys(exercise.lesson_id for exercise in exercises)), session, seed)
+        if hidden:
+            run_suites(list(dict.fromkeys(exercise.lesson_id for exercise in exercises)), session, seed)
+        else:
+            public = judge_publicly(exercises, observer, lambda name: _printed(observer, name), on_exercise)
     finally:
         observer.close()
     if session.failure:
@@ -174,7 +180,8 @@ def judge(
         torch=torch.__version__,
         gpu=None if no_gpu else torch.cuda.get_device_name(),
         remarks=submission.remarks,
-        exercises=tuple(_score(exercise, session, observer) for exercise in exercises),
+        exercises=tuple(_score(exercise, session, observer) for exercise in exercises) if hidden else public,
+        checks="hidden" if hidden else "public",
     )
 
 
@@ -186,6 +193,10 @@ def _score(exercise: Exercise, session: _Session, observer: WorkerObserver | InP
         exercise.points,
         [(o.name, o.status, o.weight, o.message, o.line) for o in mine],
         sum(outcome.seconds for outcome in mine),
-        observer.printed.get(exercise.id, "") if isinstance(observer, WorkerObserver) else "",
+        _printed(observer, exercise.id),
         comparisons=[outcome.comparison for outcome in mine],
     )
+
+
+def _printed(observer: WorkerObserver | InProcessObserver, exercise_id: str) -> str:
+    return observer.printed.get(exercise_id, "") if isinstance(observer, WorkerObserver) else ""

@@ -100,7 +100,10 @@ class ExerciseResult:
 
 @dataclass(frozen=True)
 class Result:
-    """One submission. `isolation_note` says why the level is no higher; `remarks` what was left out of the files."""
+    """One submission. `isolation_note` says why the level is no higher; `remarks` what was left out of the files.
+
+    `checks` is "hidden", or "public" where only the examples of the docstrings were to be had.
+    """
 
     submission: str
     isolation: str
@@ -110,6 +113,7 @@ class Result:
     exercises: tuple[ExerciseResult, ...]
     remarks: tuple[str, ...] = ()
     isolation_note: str | None = None
+    checks: str = "hidden"
 
     @property
     def points(self) -> float:
@@ -196,6 +200,7 @@ def to_json(result: Result) -> dict[str, Any]:
         "seed": result.seed,
         "torch": result.torch,
         "gpu": result.gpu,
+        "checks": result.checks,
         "remarks": list(result.remarks),
         "score": {
             "points": result.points,
@@ -248,7 +253,8 @@ def from_json(data: dict[str, Any]) -> Result:
             fields = {name: value for name, value in entry.items() if name not in ("topic", "tests")}
             exercises.append(ExerciseResult(**fields, tests=tests))
         kept = {name: data[name] for name in ("submission", "isolation", "isolation_note", "seed", "torch", "gpu")}
-        return Result(**kept, remarks=tuple(data["remarks"]), exercises=tuple(exercises))
+        checks = data.get("checks", "hidden")
+        return Result(**kept, remarks=tuple(data["remarks"]), exercises=tuple(exercises), checks=checks)
     except (KeyError, TypeError) as error:
         raise ValueError(f"not a {SCHEMA}: {error}") from None
 

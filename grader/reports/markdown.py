@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from grader.reports.wording import STATUS, number, plain, sentence
+from grader.reports.wording import PUBLIC_ONLY, STATUS, number, plain, sentence
 from grader.result import Result
 
 
@@ -13,6 +13,7 @@ def to_markdown(result: Result) -> str:
     lines = [
         f"**{number(result.points)} of {number(result.max_points)} points** ({number(result.percent)} %), "
         f"submission {_escape(result.submission)}, isolation {result.isolation}, seed {result.seed}",
+        *(["", PUBLIC_ONLY] if result.checks == "public" else []),
         "",
         "| Exercise | Outcome | Points |",
         "|---|---|---:|",

@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from grader.course import Course
-from grader.reports.wording import STATUS, number, plain, sentence
+from grader.reports.wording import PUBLIC_ONLY, STATUS, number, plain, sentence
 
 if TYPE_CHECKING:
     from grader.checking import CheckReport
@@ -49,6 +49,8 @@ def show(result: Result, course: Course) -> None:
     bar = share_bar(result.percent, signs)
     score = f"{number(result.points)} of {number(result.max_points)} points ({number(result.percent)} %)"
     screen.print(Text.assemble("\n", ("Score  ", "bold"), bar, "  ", (score, "bold")))
+    if result.checks == "public":
+        screen.print(Text(PUBLIC_ONLY, style="bold"))
     screen.print(Text(f"Isolation {result.isolation}, seed {result.seed}, torch {result.torch}", style="dim"))
     _show_next(screen, result, course)
 
@@ -170,7 +172,8 @@ def _show_next(screen: Console, result: Result, course: Course) -> None:
         return
     todo = [e for e in result.exercises if e.status not in ("passed", "not_assessed")]
     if not todo:
-        screen.print(Text("\nAll done.", style="bold green"))
+        done = "All done." if result.checks == "hidden" else "All public checks pass."
+        screen.print(Text(f"\n{done}", style="bold green"))
         return
     first = next((e for e in todo if e.status != "not_attempted"), todo[0])
     screen.print(Text.assemble("\n", ("Next   ", "bold"), f'{first.id}, "{plain(first.title)}"'))

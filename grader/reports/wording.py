@@ -15,6 +15,10 @@ STATUS = {
     "not_assessed": "not assessed",
 }
 
+PUBLIC_ONLY = (
+    "Public checks only: these are the examples in the docstrings. The hidden tests, which decide, try much more."
+)
+
 
 def plain(text: str) -> str:
     """Text on one line without control characters: no escape sequences, no line that another program would obey."""
