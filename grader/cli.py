@@ -119,12 +119,15 @@ def grade(
     markdown: Annotated[
         str | None, typer.Option("--markdown", metavar="FILE", help="Write the result as Markdown.")
     ] = None,
+    html: Annotated[
+        str | None, typer.Option("--html", metavar="FILE", help="Write the result as a page for the browser.")
+    ] = None,
 ) -> None:
     """Grade a submission and show what to do next.
 
     Exit status: 0 graded, 1 graded but below --fail-under, 2 could not grade.
     """
-    outputs = {"json": json_file, "junit": junit, "markdown": markdown}
+    outputs = {"json": json_file, "junit": junit, "markdown": markdown, "html": html}
     if list(outputs.values()).count("-") > 1:
         _fail("only one report can go to standard output")
     from grader.grading import grade_submission
@@ -151,7 +154,7 @@ def grade(
 
     for kind, target in outputs.items():
         if target:
-            write_report(kind, target, result)
+            write_report(kind, target, result, course)
     if not quiet:
         terminal.show(result, course)
         for line in own.missing_lessons(path, chosen):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -10,6 +12,9 @@ from grader.course import Course, load_course
 from grader.errors import NoIsolation
 from grader.grading import worker_pool
 from grader.workers import WorkerPool
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 # Submissions that are there to be judged: one of them is a conftest.py in all but name.
 collect_ignore = ["attacks", "odd"]
@@ -32,3 +37,18 @@ def pool(course: Course) -> Iterator[WorkerPool]:
             yield pool
     except NoIsolation as error:
         pytest.skip(str(error))
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """A Chromium that shows nothing and asks nobody; skips where there is none."""
+    api = pytest.importorskip("playwright.sync_api")
+    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if not found:
+        pytest.skip("there is no Chromium here")
+    quiet = ["disable-gpu", "disable-quic", "no-first-run", "disable-background-networking"]
+    quiet += ["no-sandbox", "disable-component-update", "disable-sync"]
+    with api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=found, args=[f"--{option}" for option in quiet])
+        yield browser
+        browser.close()
