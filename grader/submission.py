@@ -100,10 +100,17 @@ def _read_folder(path: Path, course: Course) -> Submission:
                 else:
                     lessons[lesson.id] = _read_path(found, filename, lesson, remarks)
                 break
+    if (path / "notebooks").is_dir():
+        remarks.append(f"{path / 'notebooks'}: name that folder, or one of its notebooks, to grade them")
     if not lessons:
         names = ", ".join(f"{lesson.id}.py" for lesson in course.lessons[:3])
         raise UnreadableSubmission(f"{path} holds no lesson of this course ({names}, ...): is it the right folder?")
     return Submission(str(path), lessons, tuple(remarks))
+
+
+def read_lesson_file(path: Path, filename: str, lesson: Lesson) -> LessonSource:
+    """Read one file as this lesson, whatever its name; `filename` is what reports call it."""
+    return _read_path(path, filename, lesson, [])
 
 
 def _read_single(path: Path, course: Course) -> Submission:

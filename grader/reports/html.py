@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from grader.course import Course, Exercise
 from grader.reports.heatmap import compared, palette
-from grader.reports.wording import STATUS, number, plain, sentence
+from grader.reports.wording import PUBLIC_ONLY, STATUS, number, plain, sentence
 from grader.result import ExerciseResult, Result
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def to_html(result: Result, course: Course, hints_taken: Mapping[str, int] | Non
     from markupsafe import Markup
 
     known = {exercise.id: exercise for exercise in course.exercises}
-    entries = [_entry(e, known.get(e.id), hints_taken) for e in result.exercises]
+    entries = [exercise_view(e, known.get(e.id), hints_taken) for e in result.exercises]
     by_status = Counter(e["status"] for e in entries)
     style = stylesheet("style.css", "comparison.css")
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
@@ -56,6 +56,7 @@ def to_html(result: Result, course: Course, hints_taken: Mapping[str, int] | Non
         topics=_topics(entries, course),
         not_assessed=_not_assessed(result, entries),
         remarks=result.remarks,
+        public_only=PUBLIC_ONLY if result.checks == "public" else "",
         isolation=ISOLATION.get(result.isolation, ""),
     )
 
@@ -95,8 +96,10 @@ def _words(text: str) -> Any:
     return Markup("").join(marked)
 
 
-def _entry(result: ExerciseResult, exercise: Exercise | None, hints_taken: Mapping[str, int] | None) -> dict[str, Any]:
-    """What the page says about one exercise."""
+def exercise_view(
+    result: ExerciseResult, exercise: Exercise | None, hints_taken: Mapping[str, int] | None = None
+) -> dict[str, Any]:
+    """What a page says about one exercise, for the templates."""
     decisive = result.decisive
     troubled = decisive is not None and result.status != "not_attempted"
     said = result.misconception or (decisive.message if decisive else None) or ""
@@ -118,6 +121,8 @@ def _entry(result: ExerciseResult, exercise: Exercise | None, hints_taken: Mappi
         "max_points": result.max_points,
         "not_assessed_points": result.not_assessed_points,
         "tests": result.tests,
+        "passed": sum(test.status == "passed" for test in result.tests),
+        "judged": sum(test.status != "not_assessed" for test in result.tests),
         "line": decisive.line if decisive and troubled else None,
         "comparison": compared(decisive.comparison) if troubled and decisive and decisive.comparison else None,
         "output": [line[:MOST_CHARACTERS] for line in printed] if troubled else [],

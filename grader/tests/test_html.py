@@ -235,6 +235,14 @@ def test_hints_taken_are_named_only_where_they_are_known() -> None:
     assert "0 taken" in render("html", RESULT, COURSE, {})
 
 
+def test_public_checks_are_no_grade_and_the_page_says_so() -> None:
+    perfect = dataclasses.replace(RESULT, exercises=(exercise("right", "passed"),), checks="public")
+    html = render("html", perfect, COURSE)
+    assert "Public checks only" in html
+    assert "All public checks pass." in html
+    assert "Public checks only" not in render("html", RESULT, COURSE)
+
+
 # Heat maps
 
 
