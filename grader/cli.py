@@ -385,6 +385,10 @@ def grade_a_class(
     seed: SeedOption = None,
     isolation: IsolationOption = IsolationChoice.auto,
     gpu: GpuOption = GpuChoice.auto,
+    scheduler: Annotated[
+        str | None,
+        typer.Option("--scheduler", metavar="ADDRESS", help="Grade on the Dask cluster with this scheduler."),
+    ] = None,
     jobs: Annotated[
         int | None, typer.Option("--jobs", min=1, help="Submissions judged at a time; default: one for each core.")
     ] = None,
@@ -413,6 +417,7 @@ def grade_a_class(
         isolation="process" if isolation is IsolationChoice.process else "sandbox",
         gpu=gpu.value,
         jobs=jobs,
+        scheduler=scheduler,
         again=again,
         late=read_policy(due, late_penalty, late_most) if due else None,
         roster=read_roster(roster) if roster else {},

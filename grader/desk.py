@@ -284,13 +284,14 @@ def _serve(settings: DeskSettings, requests: Any, reply: Any) -> None:
     prepared = [course.exercise(name) for name in settings.exercises]
     with worker_pool(prepared, course, settings.isolation, settings.gpu) as pool:
         from grader.judge import judge
+        from grader.suites import RunSuites, keep_suites
 
-        reply("ready")
-        while True:
-            task: Task = pickle.load(requests)
-            chosen = [course.exercise(name) for name in task.exercises]
-            reply(
-                judge(
+        def judge_each(run_suites: RunSuites) -> None:
+            reply("ready")
+            while True:
+                task: Task = pickle.load(requests)
+                chosen = [course.exercise(name) for name in task.exercises]
+                result = judge(
                     task.submission,
                     chosen,
                     pool,
@@ -298,5 +299,8 @@ def _serve(settings: DeskSettings, requests: Any, reply: Any) -> None:
                     seconds=settings.seconds,
                     gpu=settings.gpu,
                     until_failure=settings.until_failure,
+                    run_suites=run_suites,
                 )
-            )
+                reply(result)
+
+        keep_suites(list(dict.fromkeys(exercise.lesson_id for exercise in prepared)), judge_each)
