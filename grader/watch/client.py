@@ -15,7 +15,7 @@ from typing import IO, Any
 from grader.course import ROOT
 
 MESSAGE_BYTES = 64 * 2**20
-END_SECONDS = 3.0
+END_SECONDS = 2.0
 
 Hear = Callable[[dict[str, Any]], None]
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from grader.workers import WorkerPool
 
 CANCEL_STEP_SECONDS = 0.02
-END_SECONDS = 1.5
+END_SECONDS = 1.0
 
 
 class _Orders:
