@@ -476,10 +476,16 @@ def bench(
     nbgrader: Annotated[
         bool, typer.Option("--nbgrader/--no-nbgrader", help="Compare with nbgrader autograde too.")
     ] = True,
+    saves: Annotated[
+        bool, typer.Option("--saves", help="Only from a saved file to its verdict in watch: a minute or two.")
+    ] = False,
 ) -> None:
     """Measure how long people wait, next to what they would use instead, in one run."""
-    from grader.bench import run_bench
+    from grader.bench import run_bench, run_saves
 
+    if saves:
+        run_saves()
+        return
     run_bench(submissions, nbgrader)
 
 

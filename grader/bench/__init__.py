@@ -24,3 +24,15 @@ def run_bench(submissions: int, nbgrader: bool) -> None:
     show(report)
     if report.disagreements:
         raise SystemExit(1)
+
+
+def run_saves() -> None:
+    """Measure only how long it takes from a saved file to the verdict, and print it.
+
+    Raises:
+        GraderError: something that is to be measured does not run.
+    """
+    from grader.bench.measuring import measure_saves
+    from grader.bench.table import show_saves
+
+    show_saves(*measure_saves())

@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 
 from grader.bench.commands import time_python
-from grader.bench.saving import spread, time_saves
+from grader.bench.saving import SaveTimes, medians, small, time_saves
 from grader.bench.steps import Steps, show_steps
 from grader.bench.submissions import MadeSubmission, make_submissions
 from grader.bench.table import Report, Way, disagreements
@@ -40,11 +40,37 @@ def measure(count: int, nbgrader: bool) -> Report:
     """
     course = load_course()
     exercises = [exercise for exercise in course.exercises if exercise.tests]
-    saved = spread(exercises, SAVED_EXERCISES)
-    total = 2 * count + 2 * count * ROUNDS + count * nbgrader + 2 * len(saved)
+    saved = min(SAVED_EXERCISES, len(exercises))
+    total = 2 * count + 2 * count * ROUNDS + count * nbgrader + 2 * saved
     with tempfile.TemporaryDirectory(prefix="grader-bench-") as scratch, show_steps(total) as steps:
         bench = _Bench(course, exercises, count, Path(scratch), steps)
-        return bench.run(nbgrader, saved)
+        return bench.run(nbgrader)
+
+
+def measure_saves() -> tuple[list[SaveTimes], str]:
+    """Only the saves, and a line on what they are; see grader.bench.saving.
+
+    Raises:
+        GraderError: something that is to be measured does not run.
+    """
+    course = load_course()
+    exercises = [exercise for exercise in course.exercises if exercise.tests]
+    total = 1 + 2 * min(SAVED_EXERCISES, len(exercises))
+    with tempfile.TemporaryDirectory(prefix="grader-bench-") as scratch, show_steps(total) as steps:
+        bench = _Bench(course, exercises, 2, Path(scratch), steps)
+        classes = bench.test_classes()
+        with worker_pool(exercises, course, gpu="off") as pool:
+            solved = bench.judged(bench.read(bench.made[0]), pool)
+        saves = bench.saves({exercise.id: exercise.seconds for exercise in solved.exercises}, classes)
+    return saves, saves_note(len(saves))
+
+
+def saves_note(exercises: int) -> str:
+    """What the line about saves rests on."""
+    return (
+        f"f: median of {exercises} exercises x {SAVES} saves, of that half of the course whose tests take the least "
+        "time; plain pytest of the same, once each, by turns with them."
+    )
 
 
 class _Bench:
@@ -59,18 +85,18 @@ class _Bench:
         self.solutions: dict[str, float] = {}
         self.folders = {made.name: made.write(scratch / "submissions") for made in self.made}
 
-    def run(self, nbgrader: bool, saved: Sequence[Exercise]) -> Report:
+    def run(self, nbgrader: bool) -> Report:
         load = os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
         cold, plain, classes = self.cold_and_plain()
-        plain_saves = [self.plain_save(exercise, classes[exercise.id]) for exercise in saved]
         started = time.perf_counter()
         with worker_pool(self.exercises, self.course, gpu="off") as pool:
             self.steps.say("b  starting the pool")
             solved = self.judged(self.read(self.made[0]), pool)
             started = time.perf_counter() - started
             warm, floor, spread_text = self.warm_and_floor(pool)
-            saves = [seconds for exercise in saved for seconds in self.save(exercise, pool)]
             isolation = pool.isolation
+        saves = self.saves({exercise.id: exercise.seconds for exercise in solved.exercises}, classes)
+        save_seconds, plain_save_seconds = medians(saves)
         ways = [cold, warm, plain, floor]
         if nbgrader:
             ways.insert(3, self.nbgrader({exercise.id: exercise.max_points for exercise in solved.exercises}))
@@ -83,12 +109,12 @@ class _Bench:
             f"g: a once, b and e the fastest of {ROUNDS} rounds.",
             f"b and e: median of {ROUNDS} rounds by turns ({spread_text}); b without starting the pool and a first "
             f"judging, which took {started:.2f} s, once.",
-            f"f: median of {len(saved)} exercises x {SAVES} saves; plain pytest of the same, once each.",
+            saves_note(len(saves)),
         )
         return Report(
             ways=tuple(ways),
-            save_seconds=statistics.median(saves),
-            plain_save_seconds=statistics.median(plain_saves),
+            save_seconds=save_seconds,
+            plain_save_seconds=plain_save_seconds,
             solution_seconds=self.solutions,
             facts=facts,
             notes=notes,
@@ -159,13 +185,24 @@ class _Bench:
         floor = Way("e", "one warm process, no isolation", statistics.median(rounds["e"]), points["e"])
         return warm, floor, ", ".join(texts)
 
-    def save(self, exercise: Exercise, pool: WorkerPool) -> list[float]:
-        self.steps.take(f"f  saving {exercise.name}")
-        return time_saves(self.course, exercise, pool, self.scratch / "saved", SAVES, SEED)
+    def test_classes(self) -> dict[str, str]:
+        """The test class of each exercise, by its id, from a run of plain pytest."""
+        self.steps.take("c  pytest of the solutions")
+        suites = [str(suite_path(lesson_id).relative_to(ROOT)) for lesson_id in self.lesson_ids]
+        file = self.scratch / "result.json"
+        self.pytest(suites, str(self.folders[self.made[0].name]), file)
+        notes = json.loads(file.read_text(encoding="utf-8"))
+        return {note["exercise"]: nodeid.rsplit("::", 1)[0] for nodeid, note in notes.items()}
 
-    def plain_save(self, exercise: Exercise, test_class: str) -> float:
-        self.steps.take(f"f  pytest of {exercise.name}")
-        return self.pytest([test_class], str(self.folders[self.made[0].name]), self.scratch / "result.json")
+    def saves(self, seconds: dict[str, float], classes: dict[str, str]) -> list[SaveTimes]:
+        """Saves in `watch`, of exercises whose own tests take little time, and plain pytest of the same."""
+        chosen = small(seconds, self.exercises, SAVED_EXERCISES)
+        solutions, file = str(self.folders[self.made[0].name]), self.scratch / "result.json"
+
+        def plain(exercise: Exercise) -> float:
+            return self.pytest([classes[exercise.id]], solutions, file)
+
+        return time_saves(self.course, chosen, self.scratch / "watched", SAVES, plain, self.steps.take)
 
     def nbgrader(self, max_points: dict[str, float]) -> Way:
         """One `nbgrader autograde` of everything."""

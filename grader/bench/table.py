@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -9,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from grader.bench.saving import SaveTimes, medians
 from grader.reports.terminal import console
 from grader.reports.wording import number
 
@@ -90,11 +92,20 @@ def aims(report: Report) -> list[Aim]:
         for name, ours, theirs, limit, text in wanted
         if theirs in seconds
     ]
-    found.append(Aim("save to verdict, one exercise, warm", report.save_seconds, 0.15, "0.15 s", "s"))
+    found += saving_aims(report.save_seconds, report.plain_save_seconds)
     return found + [
         Aim(name, report.solution_seconds[key], limit, f"{limit:g} s", "s")
         for name, key, limit in FULL_GRADE
         if key in report.solution_seconds
+    ]
+
+
+def saving_aims(save_seconds: float, plain_seconds: float) -> list[Aim]:
+    """What was aimed at for a save, in `watch` and with plain pytest."""
+    share = save_seconds / plain_seconds
+    return [
+        Aim("f  save to verdict in watch", save_seconds, 0.15, "0.15 s", "s"),
+        Aim("f  save to verdict to plain pytest", share, 1 / 30, "1/30"),
     ]
 
 
@@ -127,19 +138,37 @@ def show(report: Report) -> None:
     screen.print(times)
     screen.print()
     saves = _table("One exercise changed", "Median")
-    saves.add_row("f  from saved file to verdict, warm", f"{report.save_seconds:.3f} s")
+    saves.add_row("f  from saved file to verdict, in watch", f"{report.save_seconds:.3f} s")
     saves.add_row("   plain pytest of its tests, fresh process", f"{report.plain_save_seconds:.3f} s")
     screen.print(saves)
     screen.print()
-    goals = _table("Aim", "Measured", "At most", "")
-    for aim in aims(report):
-        state = Text("met", "green") if aim.met else Text(f"missed, {aim.value / aim.limit:.2f} x", "red")
-        goals.add_row(aim.name, aim.text, aim.limit_text, state)
-    screen.print(goals)
+    _show_aims(screen, aims(report))
     screen.print()
     for note in report.notes:
         screen.print(Text(note, "dim"))
     _show_agreement(screen, report)
+
+
+def _show_aims(screen: Console, found: Sequence[Aim]) -> None:
+    goals = _table("Aim", "Measured", "At most", "")
+    for aim in found:
+        state = Text("met", "green") if aim.met else Text(f"missed, {aim.value / aim.limit:.2f} x", "red")
+        goals.add_row(aim.name, aim.text, aim.limit_text, state)
+    screen.print(goals)
+
+
+def show_saves(saves: Sequence[SaveTimes], note: str) -> None:
+    """Print how long saves took, exercise by exercise."""
+    screen = console()
+    table = _table("One exercise changed", "Watch, median", "Slowest", "Plain pytest")
+    for each in saves:
+        times = (statistics.median(each.watch), max(each.watch), each.plain)
+        table.add_row(each.exercise.id, *(f"{seconds:.3f} s" for seconds in times))
+    screen.print(table)
+    screen.print()
+    _show_aims(screen, saving_aims(*medians(saves)))
+    screen.print()
+    screen.print(Text(note, "dim"))
 
 
 def _show_agreement(screen: Console, report: Report) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from pathlib import Path
 
 from rich.console import Console
 from rich.syntax import Syntax
@@ -42,7 +43,7 @@ def one_exercise(course: Course, name: str | None, record: Record) -> Exercise:
     return found[0]
 
 
-def take_hint(exercise: Exercise) -> tuple[int, Record]:
+def take_hint(exercise: Exercise, record_file: Path | None = None) -> tuple[int, Record]:
     """Take the next hint of an exercise into the record.
 
     Returns: which hint it is, from 0; the number of hints if all were taken before.
@@ -55,7 +56,7 @@ def take_hint(exercise: Exercise) -> tuple[int, Record]:
         if place < len(exercise.hints):
             record.hints[exercise.id] = place + 1
 
-    record = change_record(take)
+    record = change_record(take, record_file)
     return place, record
 
 

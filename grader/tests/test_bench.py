@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from grader.bench.saving import spread
+from grader.bench.saving import small, spread
 from grader.bench.submissions import make_submissions
 from grader.bench.table import Aim, Report, Way, aims, disagreements, show
 from grader.bench.tally import points_of
@@ -77,13 +77,13 @@ REPORT = Report(
 
 class TestTable:
     def test_ratios(self):
-        assert [aim.value for aim in aims(REPORT)] == [1 / 20, 1 / 10, 2.0, 0.2]
-        assert [aim.met for aim in aims(REPORT)] == [True, False, True, False]
-        assert [aim.text for aim in aims(REPORT)] == ["1/20.0", "1/10.0", "2.00", "0.200 s"]
+        assert [aim.value for aim in aims(REPORT)] == [1 / 20, 1 / 10, 2.0, 0.2, 0.2 / 3]
+        assert [aim.met for aim in aims(REPORT)] == [True, False, True, False, False]
+        assert [aim.text for aim in aims(REPORT)] == ["1/20.0", "1/10.0", "2.00", "0.200 s", "1/15.0"]
 
     def test_without_nbgrader(self):
         ways = tuple(one for one in REPORT.ways if one.key != "d")
-        assert [aim.name[:3] for aim in aims(Report(ways, 0.1, 3.0))] == ["b/c", "b/e", "sav"]
+        assert [aim.name[:3] for aim in aims(Report(ways, 0.1, 3.0))] == ["b/c", "b/e", "f  ", "f  "]
 
     def test_an_aim_is_met_at_its_limit(self):
         assert Aim("", 0.1, 1 / 10, "1/10").met
@@ -117,6 +117,16 @@ def test_points_from_noted_tests():
     tests = {str(n): {"exercise": exercise.id, "weight": w, "status": s} for n, (w, s) in enumerate(notes)}
     tests["other"] = {"exercise": "t/l/other", "weight": 9, "status": "passed"}
     assert points_of(exercise, tests) == exercise.points * 3 / 8
+
+
+def test_small_ones_are_those_that_take_the_least_time():
+    seconds = {exercise.id: 1.0 + place for place, exercise in enumerate(EXERCISES)}
+    quickest = EXERCISES[-1]
+    seconds[quickest.id] = 0.1
+    chosen = small(seconds, EXERCISES, len(EXERCISES))
+    assert len(chosen) == len(EXERCISES) // 2
+    assert quickest in chosen
+    assert EXERCISES[-2] not in chosen
 
 
 def test_spread_takes_from_all_over():

@@ -10,6 +10,7 @@ import signal
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import IO, Any
 
 from grader.course import ROOT
@@ -23,9 +24,9 @@ Hear = Callable[[dict[str, Any]], None]
 class GradingProcess:
     """The running process. `hear` is called with each of its messages, and with `failed` when it ends unasked."""
 
-    def __init__(self, hear: Hear, isolation: str, gpu: str) -> None:
+    def __init__(self, hear: Hear, isolation: str, gpu: str, folder: Path) -> None:
         self.hear = hear
-        self.options = [isolation, gpu]
+        self.options = [isolation, gpu, str(folder.resolve())]
         self.process: asyncio.subprocess.Process | None = None
         self.said: IO[bytes] | None = None
         self.listening: asyncio.Task[None] | None = None

@@ -16,6 +16,7 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from grader.course import Course
     from grader.suites import RunSuites
     from grader.workers import WorkerPool
+
+Grade = Callable[[str], tuple[dict[str, Any], str]]
 
 CANCEL_STEP_SECONDS = 0.02
 END_SECONDS = 1.0
@@ -95,11 +98,11 @@ def main() -> None:
             os._exit(0)
 
     orders = _Orders(sys.stdin)
-    isolation, gpu = sys.argv[1:3]
+    isolation, gpu, folder = sys.argv[1:4]
     from grader.errors import GraderError
 
     try:
-        _serve(orders, say, isolation, gpu)
+        _serve(orders, say, isolation, gpu, Path(folder))
     except GraderError as error:
         say(failed=str(error))
     except Exception as error:
@@ -109,7 +112,7 @@ def main() -> None:
         say(failed=f"the grading process stopped ({type(error).__name__}: {error})")
 
 
-def _serve(orders: _Orders, say: Any, isolation: str, gpu: str) -> None:
+def _serve(orders: _Orders, say: Any, isolation: str, gpu: str, folder: Path) -> None:
     from grader.course import load_course
     from grader.grading import worker_pool
 
@@ -119,10 +122,13 @@ def _serve(orders: _Orders, say: Any, isolation: str, gpu: str) -> None:
         pool.prepare()
 
         def work(run_suites: RunSuites) -> None:
+            def grade(exercise_id: str) -> tuple[dict[str, Any], str]:
+                return _grade(exercise_id, course, pool, run_suites, gpu, folder)
+
             say(ready=pool.isolation.level, note=pool.isolation.why)
             while (order := orders.waiting.get()) is not None:
                 orders.running = order["order"]
-                _grade_all(order, course, pool, run_suites, gpu, orders, say)
+                _grade_all(order, grade, orders, say)
                 orders.running = None
                 say(done=order["order"])
 
@@ -131,9 +137,7 @@ def _serve(orders: _Orders, say: Any, isolation: str, gpu: str) -> None:
         keep_suites([lesson.id for lesson in course.lessons], work)
 
 
-def _grade_all(
-    order: dict[str, Any], course: Course, pool: WorkerPool, run: RunSuites, gpu: str, orders: _Orders, say: Any
-) -> None:
+def _grade_all(order: dict[str, Any], grade: Grade, orders: _Orders, say: Any) -> None:
     from grader.errors import CourseError, GraderError, GraderFailed
 
     number = order["order"]
@@ -142,7 +146,7 @@ def _grade_all(
             return
         say(order=number, exercise=exercise_id)
         try:
-            result, output = _grade(exercise_id, course, pool, run, gpu)
+            result, output = grade(exercise_id)
         except (GraderFailed, CourseError):
             if orders.is_off(number):
                 return
@@ -154,18 +158,20 @@ def _grade_all(
             say(order=number, result=result, output=output)
 
 
-def _grade(exercise_id: str, course: Course, pool: WorkerPool, run: RunSuites, gpu: str) -> tuple[dict[str, Any], str]:
+def _grade(
+    exercise_id: str, course: Course, pool: WorkerPool, run_suites: RunSuites, gpu: str, folder: Path
+) -> tuple[dict[str, Any], str]:
+    """The result of one exercise as it is in the learner's folder now, as JSON, and what its code printed."""
     from grader.course import Course
     from grader.grading import require_data
     from grader.judge import judge
-    from grader.learner.record import EXERCISES
     from grader.result import to_json
     from grader.submission import read_submission
 
     exercise = course.exercise(exercise_id)
     require_data([exercise], course)
-    submission = read_submission(Path(EXERCISES), Course((course.lesson(exercise.lesson_id),)))
-    result = judge(submission, [exercise], pool, seed=secrets.randbelow(2**31), gpu=gpu, run_suites=run)
+    submission = read_submission(folder, Course((course.lesson(exercise.lesson_id),)))
+    result = judge(submission, [exercise], pool, seed=secrets.randbelow(2**31), gpu=gpu, run_suites=run_suites)
     return to_json(result), result.exercises[0].output
 
 

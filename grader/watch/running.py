@@ -69,7 +69,7 @@ def why_no_screen() -> str | None:
 
 async def _run(session: Session, isolation: str, gpu: str, poll: bool) -> None:
     tasks: set[asyncio.Task[None]] = set()
-    grading = GradingProcess(session.hear, isolation, gpu)
+    grading = GradingProcess(session.hear, isolation, gpu, session.files.folder)
 
     async def start_again() -> None:
         await grading.end()

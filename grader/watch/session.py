@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, Protocol
 
 from grader.course import Course, Exercise
@@ -47,15 +48,24 @@ class Verdict:
 class Session:
     """One run of `watch`. `changed` is called whenever there is something else to show.
 
-    `state` is "starting", "ready" or "failed" and tells of the grading process; `why` what failed, or where the
-    sandbox is not to be had. `saved` is when the newest change was noticed, on time.perf_counter's clock.
+    `record_file` is the learner's record, by default the course's. `state` is "starting", "ready" or "failed" and
+    tells of the grading process; `why` what failed, or why there is no sandbox. `saved` is when changes of exercises
+    were noticed, on time.perf_counter's clock.
     """
 
-    def __init__(self, course: Course, files: LessonFiles, first: Exercise | None, changed: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        course: Course,
+        files: LessonFiles,
+        first: Exercise | None,
+        changed: Callable[[], None],
+        record_file: Path | None = None,
+    ) -> None:
         self.course = course
         self.files = files
         self.changed = changed
-        self.record = read_record()
+        self.record_file = record_file
+        self.record = read_record(record_file)
         self.current = first or current_exercise(course, self.record) or course.exercises[0]
         self.grading: Grading | None = None
         self.state = "starting"
@@ -117,7 +127,7 @@ class Session:
         self._change(lambda record: setattr(record, "current", name))
 
     def _change(self, change: Callable[[Record], None]) -> None:
-        self.record = change_record(change)
+        self.record = change_record(change, self.record_file)
         if self.record.problem:
             self.notice = f"{self.record.problem}."
 
@@ -131,7 +141,7 @@ class Session:
         if not self.current.hints:
             self.say("This exercise has no hints.")
             return False
-        place, self.record = take_hint(self.current)
+        place, self.record = take_hint(self.current, self.record_file)
         self.notice = f"{self.record.problem}." if self.record.problem else ""
         if place == len(self.current.hints):
             self.notice = "These are all the hints there are."
