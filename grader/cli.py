@@ -469,6 +469,46 @@ def build_notebooks(
         typer.echo(line)
 
 
+@build.command("nbgrader")
+@one_line_errors
+def build_nbgrader(
+    out: Annotated[
+        Path, typer.Option("--out", metavar="DIR", help="The course folder, outside of this repository.")
+    ] = ROOT.parent / f"{ROOT.name}-nbgrader",
+    topic: TopicOption = None,
+    lesson: Annotated[
+        list[str] | None, typer.Option("-l", "--lesson", metavar="NAME", help="Only this lesson. Repeatable.")
+    ] = None,
+    release: Annotated[
+        bool, typer.Option("--release/--no-release", help="Have nbgrader make the version for students too.")
+    ] = True,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace files that were edited too, after copying them to DIR/backup/.")
+    ] = False,
+) -> None:
+    """Make a course folder for nbgrader: an assignment for each lesson, graded by this grader.
+
+    In the folder, `nbgrader autograde`, `generate_feedback`, `export` and formgrader work as ever; submissions are
+    judged in the sandbox in place of being run. A second build brings the folder up to date.
+    """
+    from grader.build.nbgrader import build_course
+    from grader.progress import progress_bar
+
+    course = load_course()
+    chosen = dict.fromkeys(exercise.lesson_id for exercise in course.select(lesson or (), topic or ()))
+    with progress_bar(sys.stderr.isatty()) as progress:
+        built = build_course(
+            course, [course.lesson(name) for name in chosen], out, progress, force=force, release=release
+        )
+    for line in built.lines:
+        typer.echo(line)
+    typer.echo(
+        f"\nNext: cd {built.folder}\n"
+        f"      hand out release/ASSIGNMENT/, collect into submitted/STUDENT/ASSIGNMENT/, then\n"
+        f"      nbgrader autograde {built.assignments[0]}"
+    )
+
+
 @app.command()
 @one_line_errors
 def bench(
