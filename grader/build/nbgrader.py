@@ -21,7 +21,7 @@ from typing import Any
 from grader import data, examples
 from grader.course import ROOT, Course, Lesson
 from grader.errors import CourseError, GraderError, MissingData
-from grader.gradebook.naming import assignment_name, notebook_name, solution_cell, test_cell
+from grader.gradebook.naming import COURSE, assignment_name, notebook_name, solution_cell, test_cell
 from grader.progress import Show
 
 RECORD = ".grader-build.json"
@@ -45,7 +45,7 @@ os.environ["PATH"] += os.pathsep + os.path.dirname(sys.executable)
 sys.path.insert(0, {root!r})
 
 c = get_config()  # noqa: F821
-c.CourseDirectory.course_id = "pytorch"
+c.CourseDirectory.course_id = {course!r}
 # c.CourseDirectory.db_url = "postgresql://USER@HOST/DATABASE"   # in place of gradebook.db in this folder
 
 c.ClearSolutions.code_stub = {{"python": {stub!r}}}
@@ -56,7 +56,7 @@ c.Autograde.sanitize_preprocessors = [
     "grader.gradebook.preprocessors.RestoreNotebook",
     "nbgrader.preprocessors.OverwriteKernelspec",
     "nbgrader.preprocessors.OverwriteCells",
-    "nbconvert.preprocessors.SanitizeHTML",
+    "nbconvert.preprocessors.sanitize.SanitizeHTML",
     "nbgrader.preprocessors.CheckCellMetadata",
 ]
 c.Autograde.autograde_preprocessors = [
@@ -116,7 +116,7 @@ def build_course(
         raise CourseError("there are no solutions here: nbgrader's course is built from the full repository")
     folder = folder.resolve()
     recorded = _recorded(folder)
-    files = {CONFIG: _CONFIG.format(root=str(ROOT), stub=STUB, python=sys.executable).encode()}
+    files = {CONFIG: _CONFIG.format(course=COURSE, root=str(ROOT), stub=STUB, python=sys.executable).encode()}
     for lesson in lessons:
         place = f"source/{assignment_name(lesson)}"
         files |= {f"{place}/{name}": content for name, content in assignment_files(lesson).items()}

@@ -35,7 +35,7 @@ class JudgeProcess:
     def __init__(self, python: str, isolation: str, gpu: str) -> None:
         self.settings = (python, isolation, gpu)
         self.replies: queue.Queue[str] = queue.Queue()
-        self.errors = tempfile.TemporaryFile()  # noqa: SIM115: closed in `close`
+        self.errors = tempfile.TemporaryFile()  # noqa: SIM115
         environment = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
         try:
             self.process = subprocess.Popen(

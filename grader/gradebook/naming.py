@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from grader.course import Course, Exercise, Lesson
 
+COURSE = "pytorch"  # nbgrader's course_id
+
 
 def assignment_name(lesson: Lesson) -> str:
     """The assignment of a lesson, such as `tensors-views`: nbgrader allows no slash."""

@@ -23,7 +23,8 @@ from grader.course import Course, Lesson, load_course
 from grader.errors import GraderError, GraderFailed
 from grader.gradebook.judging import judge_notebook
 from grader.gradebook.naming import lesson_of, test_cell
-from grader.reports.wording import STATUS, number, plain, sentence
+from grader.gradebook.scores import feedback, set_score
+from grader.reports.wording import plain
 from grader.result import ExerciseResult, Result
 
 MAX_CELLS = 10_000
@@ -167,23 +168,6 @@ def _outputs(exercise: ExerciseResult | None, problem: str) -> list[NotebookNode
     return [new_output("stream", name="stdout", text=feedback(exercise)), value]
 
 
-def feedback(exercise: ExerciseResult) -> str:
-    """An exercise's outcome in sentences, a line each."""
-    lines = [f"{STATUS[exercise.status]}: {number(exercise.points)} of {number(exercise.max_points)} points"]
-    if exercise.misconception:
-        lines.append(sentence(exercise.misconception))
-    elif exercise.decisive and exercise.status != "not_attempted":
-        lines.append(f"{plain(exercise.decisive.name)}: {sentence(exercise.decisive.message or '')}")
-    others = sum(test.status not in ("passed", "not_assessed") for test in exercise.tests) - 1
-    if others > 0 and exercise.status != "not_attempted":
-        lines.append(f"{others} more {'test does' if others == 1 else 'tests do'} not pass.")
-    if exercise.not_assessed_points:
-        reasons = {sentence(t.message or "") for t in exercise.tests if t.status == "not_assessed"}
-        points = number(exercise.not_assessed_points)
-        lines.append(f"{points} more points could not be assessed and are graded by hand. {' '.join(sorted(reasons))}")
-    return "\n".join(lines) + "\n"
-
-
 class SaveGrades(SaveAutoGrades):
     """Saves what the judge said, not what a cell shows; what it could not say is marked for grading by hand."""
 
@@ -206,14 +190,3 @@ class SaveGrades(SaveAutoGrades):
 
     def _add_score(self, cell: NotebookNode, resources: Resources) -> None:
         """Nothing: scores are not in cells."""
-
-
-def set_score(grade: Any, exercise: ExerciseResult | None) -> None:
-    """Set nbgrader's score of one exercise; `None` means that there is no result.
-
-    What could not be assessed is left to a person, and so is a score that a person had changed before.
-    """
-    assessed = exercise is not None and exercise.status != "not_assessed"
-    grade.auto_score = exercise.points if exercise and assessed else None
-    missing = exercise is None or exercise.not_assessed_points > 0
-    grade.needs_manual_grade = missing or grade.manual_score is not None
