@@ -78,7 +78,7 @@ _TEST = """\
 import os
 
 if os.environ.get("NBGRADER_EXECUTION") == "autograde":
-    raise RuntimeError("not graded: run nbgrader in the course's folder, where its nbgrader_config.py is")
+    raise RuntimeError("not graded: nbgrader must run in the course's folder, where its nbgrader_config.py is")
 try:
     from grader.examples import run_examples
 except ImportError:
@@ -273,9 +273,11 @@ def leaked_lines(lesson: Lesson, released: str) -> list[str]:
     """Lines of a lesson's solutions, hints included, that a released notebook (its JSON) still holds."""
     from grader.build.exercises import stub_text
 
-    public = {line.strip() for line in stub_text(lesson).splitlines()}
+    # Prose stands behind a `#` in the lesson, and without it in a notebook.
+    public = {form.strip() for line in stub_text(lesson).splitlines() for form in (line, line.removeprefix("# "))}
     hidden = {line.strip() for line in lesson.text.splitlines()} - public
-    cells = json.loads(released)["cells"]
+    # Test cells are our own, and hold common words such as `else:`.
+    cells = [c for c in json.loads(released)["cells"] if not c["metadata"].get("nbgrader", {}).get("grade")]
     shown = {line.strip() for cell in cells for line in "".join(cell["source"]).splitlines()}
     # A header of jupytext is in no notebook, so what is left are lines of solutions.
     return sorted(line for line in hidden & shown if line)
