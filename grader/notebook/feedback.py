@@ -9,7 +9,7 @@ from typing import Any
 
 from grader.course import Course
 from grader.notebook.source import Found
-from grader.reports.wording import STATUS, number, plain, sentence
+from grader.reports.wording import PUBLIC_ONLY, STATUS, number, plain, sentence
 from grader.result import ExerciseResult, Result
 
 COLUMNS = 88
@@ -42,6 +42,10 @@ class Feedback:
             notes.append(
                 f"Not taken along: {names}. The grader takes imports, definitions and assignments of cells that ran."
             )
+        if self.result.checks == "public" and exercise.status == "passed":
+            notes.insert(0, PUBLIC_ONLY)
+        if exercise.status not in ("passed", "not_assessed") and self.course.exercise(exercise.id).hints:
+            notes.append(f"Stuck? In a terminal, `python -m grader hint {exercise.id.rsplit('/', 1)[1]}` gives a hint.")
         unjudged = [test for test in exercise.tests if test.status == "not_assessed"]
         if unjudged and exercise.status == "passed":
             notes.append(

@@ -95,8 +95,9 @@ def _file_of(asked: Any, exercise: Exercise) -> Path | None:
     code = getattr(inspect.unwrap(asked), "__code__", None)
     path = Path(str(code.co_filename if code else getattr(module, "__file__", None)))
     try:
-        # ipykernel calls each cell a file too, which may even be there, for debuggers.
-        if path.suffix != ".py" or "ipykernel_" in path.parent.name or not path.is_file():
+        # ipykernel calls each cell a file too, which may even be there, for debuggers. A library's is no answer.
+        strange = "ipykernel_" in path.parent.name or "site-packages" in path.parts
+        if strange or path.suffix != ".py" or not path.is_file():
             return None
         tree = ast.parse(path.read_bytes())
     except SyntaxError:
@@ -196,6 +197,8 @@ def _loaded(node: ast.AST) -> frozenset[str]:
 
 def _of_its_own(exercise: Exercise, asked: Any) -> list[_Statement]:
     """The definition as Python remembers it: of a function in a `%%time` cell, say."""
+    if getattr(asked, "__module__", None) != "__main__":
+        return []
     try:
         text = textwrap.dedent(inspect.getsource(asked))
         node = ast.parse(text).body[0]
