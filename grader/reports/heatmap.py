@@ -57,11 +57,15 @@ class HeatMap:
 
 @dataclass(frozen=True)
 class Compared:
-    """A comparison as a page shows it: a line for each fact, and heat maps side by side."""
+    """A comparison as a page shows it: a line for each fact, and heat maps side by side.
+
+    `agrees` tells that the elements shown are right, and something else is not: dtype, say. There are no maps then.
+    """
 
     called: str | None
     inputs: tuple[tuple[str, str], ...]
     sides: tuple[tuple[str, str], ...]
+    agrees: bool
     place: str | None
     advice: str | None
     close: tuple[HeatMap, ...]
@@ -71,10 +75,14 @@ class Compared:
 def compared(comparison: Comparison) -> Compared:
     """What a page shows of a comparison."""
     got, expected = comparison.got, comparison.expected
-    close = _maps(comparison, _read(got.near if got else ()), _read(expected.near if expected else ()), True)
+    came, wanted = _read(got.near if got else ()), _read(expected.near if expected else ())
+    agrees = bool(came) and came == wanted
+    close: tuple[HeatMap, ...] = ()
     whole: tuple[HeatMap, ...] = ()
-    if _is_larger(got, expected):
-        whole = _maps(comparison, got.picture if got else (), expected.picture if expected else (), False)
+    if not agrees:
+        close = _maps(comparison, came, wanted, True)
+        if _is_larger(got, expected):
+            whole = _maps(comparison, got.picture if got else (), expected.picture if expected else (), False)
     sides = [(name, _in_short(side)) for name, side in (("got", got), ("expected", expected)) if side]
     place = None
     if comparison.differing and comparison.elements:
@@ -82,7 +90,7 @@ def compared(comparison: Comparison) -> Compared:
         if comparison.worst:
             place += f", most of all at [{', '.join(map(str, comparison.worst))}]"
     inputs = tuple((name, plain(text)) for name, text in comparison.inputs.items())
-    return Compared(comparison.called, inputs, tuple(sides), place, comparison.advice, close, whole)
+    return Compared(comparison.called, inputs, tuple(sides), agrees, place, comparison.advice, close, whole)
 
 
 def palette() -> str:

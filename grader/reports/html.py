@@ -27,6 +27,7 @@ ISOLATION = {
     "process": "the code ran in a separate process with limits, not in a sandbox.",
     "none": "the code ran in the grader's own process.",
 }
+MOST_OPEN = 6
 MOST_OUTPUT_LINES = 30
 MOST_CHARACTERS = 4000
 
@@ -41,6 +42,10 @@ def to_html(result: Result, course: Course, hints_taken: Mapping[str, int] | Non
 
     known = {exercise.id: exercise for exercise in course.exercises}
     entries = [exercise_view(e, known.get(e.id), hints_taken) for e in result.exercises]
+    # Of many that went wrong only the first is spread out; what is wrong with each is to be read all the same.
+    troubles = [entry for entry in entries if entry["troubled"]]
+    for entry in troubles[: 1 if len(troubles) > MOST_OPEN else MOST_OPEN]:
+        entry["open"] = True
     by_status = Counter(e["status"] for e in entries)
     style = stylesheet("style.css", "comparison.css")
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
@@ -52,7 +57,7 @@ def to_html(result: Result, course: Course, hints_taken: Mapping[str, int] | Non
         exercises=entries,
         counts=[(status, by_status[status]) for status in STATUS if by_status[status]],
         next=_next(entries),
-        troubles=[entry for entry in entries if entry["troubled"]],
+        troubles=troubles,
         topics=_topics(entries, course),
         not_assessed=_not_assessed(result, entries),
         remarks=result.remarks,
@@ -116,6 +121,7 @@ def exercise_view(
         "title": result.title,
         "status": result.status,
         "troubled": troubled,
+        "open": False,
         "said": said,
         "points": result.points,
         "max_points": result.max_points,
