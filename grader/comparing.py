@@ -26,11 +26,16 @@ TOLERANCES = {
 
 
 class Mismatch(AssertionError):
-    """What the assertions of grader.testing raise: a sentence for the learner, and the comparison behind it."""
+    """What the assertions of grader.testing raise: a sentence for the learner, and the comparison behind it.
 
-    def __init__(self, message: str, comparison: Comparison) -> None:
+    Where the message of an exception was at fault, `seen` is what `error_of` brought back and `pattern` what it lacks.
+    """
+
+    def __init__(self, message: str, comparison: Comparison, seen: Any = None, pattern: str = "") -> None:
         super().__init__(message)
         self.comparison = comparison
+        self.seen = seen
+        self.pattern = pattern
 
 
 def same_elements(

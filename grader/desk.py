@@ -36,6 +36,7 @@ class DeskSettings:
     gpu: str = "auto"
     seconds: float = 10.0
     until_failure: bool = False
+    diagnose: bool = True
 
 
 @dataclass(frozen=True)
@@ -283,8 +284,11 @@ def _serve(settings: DeskSettings, requests: Any, reply: Any) -> None:
     course = load_course()
     prepared = [course.exercise(name) for name in settings.exercises]
     with worker_pool(prepared, course, settings.isolation, settings.gpu) as pool:
+        from grader.diagnosis import Diagnostician
         from grader.judge import judge
         from grader.suites import RunSuites, keep_suites
+
+        diagnostician = Diagnostician(course, pool) if settings.diagnose else None
 
         def judge_each(run_suites: RunSuites) -> None:
             reply("ready")
@@ -300,6 +304,7 @@ def _serve(settings: DeskSettings, requests: Any, reply: Any) -> None:
                     gpu=settings.gpu,
                     until_failure=settings.until_failure,
                     run_suites=run_suites,
+                    diagnostician=diagnostician,
                 )
                 reply(result)
 

@@ -23,6 +23,11 @@ class Draws:
         digest = hashlib.sha256(f"{seed}/{name}".encode()).digest()
         self._seed = int.from_bytes(digest[:8], "little") >> 1
 
+    @property
+    def seed(self) -> int:
+        """The number that seeds these draws: below 2 to the power of 63."""
+        return self._seed
+
     def __getattr__(self, name: str) -> Any:
         # Made when first asked for: most tests use one of them.
         makers = {

@@ -34,6 +34,7 @@ def grade_submission(
     isolation: str = "auto",
     gpu: str = "auto",
     progress: bool = False,
+    diagnosis: bool = True,
 ) -> Result:
     """Grade one submission from a cold start.
 
@@ -42,6 +43,7 @@ def grade_submission(
         isolation: "auto", "sandbox" or "process"; see grader.isolation.
         gpu: "auto", "require" or "off"; see grader.judge.
         progress: show a progress bar on standard error, if that is a terminal.
+        diagnosis: find out which known wrong answers the failing ones behave like.
 
     Raises:
         GraderError: it cannot be graded; the text says why and what to do.
@@ -51,6 +53,7 @@ def grade_submission(
     with isolated(exercises, course, isolation, gpu) as level, progress_bar(progress and sys.stderr.isatty()) as show:
         show("starting: importing torch", 0, len(exercises))
         # Torch takes seconds to import; the zygote is doing the same beside us.
+        from grader.diagnosis import Diagnostician
         from grader.judge import judge
         from grader.workers import WorkerPool
 
@@ -63,6 +66,7 @@ def grade_submission(
                 pool,
                 seed=seed,
                 gpu=gpu,
+                diagnostician=Diagnostician(course, pool) if diagnosis else None,
                 on_exercise=lambda exercise: show(exercise.id, places[exercise.id], len(exercises)),
             )
         finally:

@@ -13,9 +13,10 @@ from grader import plugin
 from grader.calls import describe_call
 from grader.comparing import Mismatch
 from grader.course import Exercise, in_words
+from grader.diagnosis import Diagnostician, Trail
 from grader.errors import GraderFailed, NoGpu
 from grader.hidden import hidden_files
-from grader.observing import InProcessObserver, Unanswered
+from grader.observing import Asked, InProcessObserver, Unanswered
 from grader.public import judge_publicly
 from grader.result import Comparison, ExerciseResult, Result, score_exercise
 from grader.submission import Submission
@@ -37,6 +38,8 @@ class _Outcome:
     line: int | None = None
     comparison: Comparison | None = None
     seconds: float = 0.0
+    error: BaseException | None = None
+    asked: tuple[Asked, ...] = ()
 
 
 @dataclass
@@ -48,6 +51,7 @@ class _Session:
     no_gpu: str | None
     on_exercise: Callable[[Exercise], None] | None = None
     until_failure: bool = False
+    keep_trails: bool = False
     outcomes: dict[str, _Outcome] = field(default_factory=dict)
     failure: BaseException | None = None
     _announced: str = ""
@@ -79,6 +83,8 @@ class _Session:
             self.on_exercise(exercise)
 
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        self.observer.asked.clear()
+        item.stash[plugin.PROBE] = None
         if self.until_failure and self.outcomes[item.nodeid].exercise.id in self._failed:
             pytest.fail("left out: a test of this exercise failed before", pytrace=False)
 
@@ -96,9 +102,12 @@ class _Session:
                 item.session.shouldstop = "the grader's own process ended"
             outcome.status, outcome.message, outcome.line = _explain(error, outcome.exercise)
             outcome.comparison = self._compare(error, item, outcome)
+            outcome.error = error
             self._failed.add(outcome.exercise.id)
         elif call.when == "call":
             outcome.status, outcome.message = "passed", None
+        if self.keep_trails and call.when == "call":
+            outcome.asked = tuple(self.observer.asked)
         result: Any = "failed" if error else "passed"
         return pytest.TestReport(item.nodeid, item.location, {}, result, None, call.when, duration=call.duration)  # type: ignore[arg-type]
 
@@ -109,7 +118,7 @@ class _Session:
         found = error.comparison if isinstance(error, Mismatch) else Comparison("other", outcome.message)
         if outcome.exercise.id in self._failed and found.got and found.expected:
             found = replace(found, got=replace(found.got, picture=()), expected=replace(found.expected, picture=()))
-        called, inputs = describe_call(error, str(item.path), outcome.exercise, item.stash.get(plugin.PROBE, None))
+        called, inputs = describe_call(error, str(item.path), outcome.exercise, item.stash[plugin.PROBE])
         return replace(found, called=called, inputs=inputs)
 
 
@@ -138,6 +147,7 @@ def judge(
     on_exercise: Callable[[Exercise], None] | None = None,
     until_failure: bool = False,
     run_suites: RunSuites = run_pytest,
+    diagnostician: Diagnostician | None = None,
 ) -> Result:
     """Run the hidden suites of `exercises` on a submission; where they are not to be had, the public checks.
 
@@ -149,6 +159,7 @@ def judge(
         on_exercise: called before each exercise's first test.
         until_failure: leave out what remains of an exercise once a test of it failed.
         run_suites: how; see grader.suites.
+        diagnostician: finds out what misconception a failing exercise shows; None leaves that out.
 
     Raises:
         GraderFailed: the grader's own processes are gone; nothing is to be concluded about the submission.
@@ -162,6 +173,7 @@ def judge(
     no_gpu = "GPU tests are switched off (--gpu off)" if gpu == "off" else plugin.no_gpu()
     torch.set_num_threads(1)  # What is compared here is small: more threads only wait for each other.
     session = _Session(observer, frozenset(e.id for e in exercises), no_gpu, on_exercise, until_failure)
+    session.keep_trails = diagnostician is not None
     hidden = hidden_files() is not None
     try:
         if hidden:
@@ -172,6 +184,7 @@ def judge(
         observer.close()
     if session.failure:
         raise session.failure
+    found = {e.id: _diagnose(e, session, diagnostician) for e in exercises} if diagnostician else {}
     return Result(
         submission=submission.name,
         isolation=pool.isolation.level if pool else "none",
@@ -180,12 +193,28 @@ def judge(
         torch=torch.__version__,
         gpu=None if no_gpu else torch.cuda.get_device_name(),
         remarks=submission.remarks,
-        exercises=tuple(_score(exercise, session, observer) for exercise in exercises) if hidden else public,
+        exercises=tuple(_score(exercise, session, observer, found.get(exercise.id)) for exercise in exercises)
+        if hidden
+        else public,
         checks="hidden" if hidden else "public",
     )
 
 
-def _score(exercise: Exercise, session: _Session, observer: WorkerObserver | InProcessObserver) -> ExerciseResult:
+def _diagnose(exercise: Exercise, session: _Session, diagnostician: Diagnostician) -> str | None:
+    mine = [outcome for outcome in session.outcomes.values() if outcome.exercise.id == exercise.id]
+    statuses = {outcome.status for outcome in mine} - {"passed", "not_assessed"}
+    if not statuses or statuses == {"not_attempted"}:
+        return None
+    trails = [Trail(outcome.name, outcome.asked, outcome.error) for outcome in mine]
+    return diagnostician.misconception(exercise, trails)
+
+
+def _score(
+    exercise: Exercise,
+    session: _Session,
+    observer: WorkerObserver | InProcessObserver,
+    misconception: str | None = None,
+) -> ExerciseResult:
     mine = [outcome for outcome in session.outcomes.values() if outcome.exercise.id == exercise.id]
     return score_exercise(
         exercise.id,
@@ -195,6 +224,7 @@ def _score(exercise: Exercise, session: _Session, observer: WorkerObserver | InP
         sum(outcome.seconds for outcome in mine),
         _printed(observer, exercise.id),
         comparisons=[outcome.comparison for outcome in mine],
+        misconception=misconception,
     )
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable
+from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any, Protocol
 
-from grader.course import Exercise
+from grader.course import Exercise, load_course
 from grader.submission import LessonSource
 from grader.worker import codec, inputs
 from grader.worker.answering import answer
@@ -16,12 +18,26 @@ Probe = Callable[[Any], Any]
 
 
 class Unanswered(Exception):
-    """A probe brought no data back. `status` is the test's outcome; the text is a sentence for the learner."""
+    """A probe brought no data back. `status` is the test's outcome; the text is a sentence for the learner.
 
-    def __init__(self, status: str, sentence: str, line: int | None = None) -> None:
+    `kind` tells outcomes of one status apart, whatever the sentence: the type of the exception, say.
+    """
+
+    def __init__(self, status: str, sentence: str, line: int | None = None, kind: str = "") -> None:
         super().__init__(sentence)
         self.status = status
         self.line = line
+        self.kind = kind
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One probe as it went down, and what came of it: data, or why there was none. `seconds` is how long it took."""
+
+    probe: bytes
+    gpu: bool
+    seen: Any
+    seconds: float
 
 
 # What taking data apart may raise that is not as it should be.
@@ -52,6 +68,7 @@ class InProcessObserver:
     def __init__(self, lessons: dict[str, LessonSource]) -> None:
         self.lessons = lessons
         self.loaded: dict[str, Names] = {}
+        self.asked: list[Asked] = []  # Nothing is asked again of code that runs in this process.
 
     def observe(self, exercise: Exercise, probe: Probe, gpu: bool = False) -> Any:
         """See Observer."""
@@ -111,17 +128,32 @@ def interpret(reply: Any, exercise: Exercise, lesson: LessonSource) -> Any:
             sentence = (
                 f"`{exercise.name}` handed back {_text(reply['reason'])}, which is not data the tests can look at"
             )
-            raise Unanswered("failed", sentence)
+            raise Unanswered("failed", sentence, kind=_text(reply["reason"]))
         line = int(reply["frames"][-1][0]) if reply["frames"] else None
         if reply["stub"]:
             raise Unanswered("not_attempted", f"`{exercise.name}` is not written yet", line)
         if reply["missing"] is not None:
-            raise Unanswered(
-                "error", f"`{_text(reply['missing'])}` is not in {lesson.filename}: was it renamed or deleted?"
-            )
-        raise Unanswered("error", describe_raised(reply["error"], line, lesson), line)
+            raise _missing(_text(reply["missing"]), lesson)
+        raise Unanswered("error", describe_raised(reply["error"], line, lesson), line, _text(reply["error"]["type"]))
     except NOT_OF_THIS_FORM:
         raise no_answer() from None
+
+
+def _missing(name: str, lesson: LessonSource) -> Unanswered:
+    """For a name that the lesson should define: it names what is there in its place, if that is near."""
+    sentence = f"`{name}` is not in {lesson.filename}"
+    near = difflib.get_close_matches(name, _strange_names(lesson), n=1, cutoff=0.6)
+    if near:
+        sentence += f", but `{near[0]}` is: the tests look for the name of the exercise, so rename it back"
+    else:
+        sentence += ": was it renamed or deleted? `python -m grader reset` brings the function back"
+    return Unanswered("error", sentence, kind=f"no {name}")
+
+
+def _strange_names(lesson: LessonSource) -> list[str]:
+    """What a learner's lesson defines beyond the names of its exercises."""
+    known = {name for e in load_course().exercises if e.lesson_id == lesson.lesson_id for name in e.defines}
+    return [name for name in lesson.defined() if name not in known]
 
 
 def describe_raised(error: dict[str, Any], line: int | None, lesson: LessonSource) -> str:

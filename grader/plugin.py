@@ -7,6 +7,7 @@ on: for code one trusts. The judge gives it an observer that runs them in the su
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,11 +20,12 @@ from grader.course import ROOT, Exercise, load_course
 from grader.draws import Draws
 from grader.observing import InProcessObserver, Observer, Probe, Unanswered
 from grader.submission import read_submission
+from grader.worker.probes import seeded
 
 OBSERVER = pytest.StashKey[Observer]()
 EXERCISE = pytest.StashKey[Exercise]()
 NOT_ASSESSED = pytest.StashKey[str]()
-PROBE = pytest.StashKey[Probe]()
+PROBE = pytest.StashKey[Probe | None]()
 NO_GPU = pytest.StashKey[str | None]()
 
 
@@ -107,11 +109,17 @@ def observe(request: pytest.FixtureRequest) -> Callable[[Callable[[Any], Any]], 
     exercise = request.node.stash[EXERCISE]
     gpu = request.node.get_closest_marker("gpu") is not None
 
+    draws = Draws(request.config.getoption("--seed"), f"observe {request.node.nodeid.rsplit('/', 1)[-1]}")
+    count = 0
+
     def observe_probe(probe: Callable[[Any], Any]) -> Any:
         __tracebackhide__ = True
         request.node.stash[PROBE] = probe
+        nonlocal count
+        count += 1
         try:
-            return observer.observe(exercise, probe, gpu)
+            # Global random numbers repeat too, so that one run can be compared with another.
+            return observer.observe(exercise, functools.partial(seeded, probe, draws.seed + count), gpu)
         except Unanswered as unanswered:
             # pytest keeps the exception; what led here is the judge's own business.
             raise unanswered from None

@@ -7,6 +7,7 @@ import codecs
 import io
 import json
 import os
+import re
 import stat
 import tokenize
 from collections.abc import Callable, Iterator, Mapping
@@ -53,6 +54,11 @@ class LessonSource:
             if line >= first:
                 return f"cell {cell}, line {line - first + 1}"
         return f"line {line}"
+
+    def defined(self) -> list[str]:
+        """The names of functions and classes at the top level, found by looking at the text alone."""
+        kinds = r"^(?:async def|def|class)\s+(\w+)"
+        return [name for segment in self.segments for name in re.findall(kinds, segment.source, re.MULTILINE)]
 
 
 @dataclass(frozen=True)

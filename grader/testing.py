@@ -193,13 +193,17 @@ def assert_error(
         raise _error_differs(f"{start} {text}.", text, kind.__name__, f"{start} {came}.")
     if match and not re.search(match, seen["message"], re.IGNORECASE):
         start = f"{what} rightly raises {came}{why}, but its message should speak of {match!r}"
-        raise _error_differs(f"{start}: {short(seen['message'])}.", text, f"{came} with {match!r}", f"{start}.")
+        message = f"{start}: {short(seen['message'])}."
+        raise _error_differs(message, text, f"{came} with {match!r}", f"{start}.", seen, match)
 
 
-def _error_differs(message: str, got: str | None, expected: str | None, brief: str | None = None) -> Mismatch:
+def _error_differs(
+    message: str, got: str | None, expected: str | None, brief: str | None = None, seen: Any = None, pattern: str = ""
+) -> Mismatch:
     """A mismatch of exceptions, each named by its type and message; None stands for none."""
     sides = [Shown("exception", side) if side else Shown("NoneType", "nothing raised") for side in (got, expected)]
-    return Mismatch(message, Comparison("error", brief or message, got=sides[0], expected=sides[1]))
+    comparison = Comparison("error", brief or message, got=sides[0], expected=sides[1])
+    return Mismatch(message, comparison, seen, pattern)
 
 
 def assert_no_error(seen: Any, what: str = "this call", about: str = "") -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from grader.course import Course
 from grader.desk import DeskSettings, Task, cores, judge_all
+from grader.diagnosis import Diagnostician
 from grader.errors import GraderFailed
 from grader.grading import worker_pool
 from grader.judge import EXERCISE_SECONDS, judge
@@ -39,6 +40,7 @@ class TrialSettings:
     isolation: str = "auto"
     seconds: float = EXERCISE_SECONDS
     until_failure: bool = False
+    diagnose: bool = False
 
 
 def run_trials(
@@ -54,6 +56,7 @@ def run_trials(
         # In this process, which most often has torch already.
         chosen = [course.exercise(name) for name in settings.names]
         with worker_pool(chosen, course, settings.isolation, "off") as pool:
+            diagnostician = Diagnostician(course, pool) if settings.diagnose else None
             for place, trial in enumerate(trials):
                 mine = [course.exercise(name) for name in trial.exercises]
                 yield (
@@ -66,11 +69,18 @@ def run_trials(
                         seconds=settings.seconds,
                         gpu="off",
                         until_failure=settings.until_failure,
+                        diagnostician=diagnostician,
                     ).exercises,
                 )
         return
     at_desks = DeskSettings(
-        settings.names, settings.seed, settings.isolation, "off", settings.seconds, settings.until_failure
+        settings.names,
+        settings.seed,
+        settings.isolation,
+        "off",
+        settings.seconds,
+        settings.until_failure,
+        settings.diagnose,
     )
     tasks = (Task(trial.submission, trial.exercises) for trial in trials)
     for place, came in judge_all(tasks, at_desks, jobs):

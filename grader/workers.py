@@ -17,7 +17,16 @@ from typing import Any
 from grader.course import ROOT, Exercise
 from grader.errors import GraderFailed
 from grader.isolation import Isolation, Zygote
-from grader.observing import NOT_OF_THIS_FORM, Probe, Unanswered, describe_raised, interpret, no_answer, readable_lesson
+from grader.observing import (
+    NOT_OF_THIS_FORM,
+    Asked,
+    Probe,
+    Unanswered,
+    describe_raised,
+    interpret,
+    no_answer,
+    readable_lesson,
+)
 from grader.submission import LessonSource
 from grader.worker import codec, inputs
 from grader.worker.frames import HEADER
@@ -233,6 +242,7 @@ class WorkerObserver:
         self.spent: dict[str, float] = {}
         self.broken: dict[str, Unanswered] = {}
         self.printed: dict[str, str] = {}
+        self.asked: list[Asked] = []
 
     def observe(self, exercise: Exercise, probe: Probe, gpu: bool = False) -> object:
         """See grader.observing.Observer.
@@ -246,15 +256,41 @@ class WorkerObserver:
         allowed = self.seconds - self.spent.get(exercise.id, 0.0)
         if allowed <= 0:
             raise _too_slow(self.seconds)
+        packed = inputs.pack(probe)
+        seconds = 0.0
+        try:
+            worker = self._loaded_worker(exercise, lesson, gpu)
+            started = time.monotonic()
+            try:
+                reply = self._ask(worker, packed, allowed)
+            finally:
+                seconds = time.monotonic() - started
+                self.spent[exercise.id] = self.spent.get(exercise.id, 0.0) + seconds
+            seen = interpret(reply, exercise, lesson)
+        except Unanswered as unanswered:
+            self.asked.append(Asked(packed, gpu, unanswered, seconds))
+            raise
+        self.asked.append(Asked(packed, gpu, seen, seconds))
+        return seen
+
+    def ask_again(self, exercise: Exercise, packed: bytes, seconds: float) -> Any:
+        """What a packed probe brings back from this observer's lessons: data, or the Unanswered that came instead.
+
+        Raises:
+            GraderFailed: the grader's own processes are gone.
+        """
+        lesson = readable_lesson(self.lessons, exercise)
+        try:
+            reply = self._ask(self._loaded_worker(exercise, lesson, False), packed, seconds)
+            return interpret(reply, exercise, lesson)
+        except Unanswered as unanswered:
+            return unanswered
+
+    def _loaded_worker(self, exercise: Exercise, lesson: LessonSource, gpu: bool) -> Worker:
         worker = self._worker_for(exercise, gpu)
         if not worker.loaded:
             self._load(worker, exercise, lesson)
-        started = time.monotonic()
-        try:
-            reply = self._ask(worker, inputs.pack(probe), allowed)
-        finally:
-            self.spent[exercise.id] = self.spent.get(exercise.id, 0.0) + time.monotonic() - started
-        return interpret(reply, exercise, lesson)
+        return worker
 
     def _worker_for(self, exercise: Exercise, gpu: bool) -> Worker:
         if self.current and self.current[:2] == (exercise.id, gpu):
@@ -332,7 +368,7 @@ class WorkerObserver:
             ended = self.pool.await_exit(worker)
             self.close()
             sentence = ended.sentence if ended else "the code closed the way back to the grader"
-            raise Unanswered("crashed", sentence) from None
+            raise Unanswered("crashed", sentence, kind=sentence) from None
         except codec.Malformed:
             self.close()
             raise no_answer() from None

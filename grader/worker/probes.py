@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import dis
+import random
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
-__all__ = ["error_of", "folder_of", "layout_of", "shares_storage"]
+__all__ = ["error_of", "folder_of", "layout_of", "seeded", "shares_storage"]
 
 
 class MissingName(AttributeError):
@@ -39,6 +41,21 @@ def layout_of(t: torch.Tensor) -> dict[str, Any]:
         "offset": _storage_offset(t),
         "storage_bytes": _untyped_storage(t).nbytes(),
     }
+
+
+def seeded(probe: Callable[[Any], Any], seed: int, names: Any) -> Any:
+    """Call a probe with Python's, NumPy's and torch's global random numbers set to `seed`, and put back afterwards."""
+    kept = random.getstate(), np.random.get_state(), torch.default_generator.get_state()
+    random.seed(seed)
+    np.random.seed(seed % 2**32)
+    # Not torch.manual_seed, which also prepares seeds for devices that may never be used.
+    torch.default_generator.manual_seed(seed)
+    try:
+        return probe(names)
+    finally:
+        random.setstate(kept[0])
+        np.random.set_state(kept[1])
+        torch.default_generator.set_state(kept[2])
 
 
 def error_of(call: Callable[[], Any]) -> dict[str, Any] | None:
