@@ -76,6 +76,13 @@ class GpuChoice(str, Enum):
     off = "off"
 
 
+class FeedbackChoice(str, Enum):
+    """Values of --feedback."""
+
+    full = "full"
+    brief = "brief"
+
+
 ExerciseOption = Annotated[
     list[str] | None,
     typer.Option(
@@ -112,6 +119,14 @@ def grade(
     ] = None,
     isolation: IsolationOption = IsolationChoice.auto,
     gpu: GpuOption = GpuChoice.auto,
+    diagnosis: Annotated[
+        bool,
+        typer.Option("--diagnosis/--no-diagnosis", help="Say which known mistake a failing answer behaves like."),
+    ] = True,
+    feedback: Annotated[
+        FeedbackChoice,
+        typer.Option("--feedback", help="full: with inputs and values of the tests; brief: outcomes and messages."),
+    ] = FeedbackChoice.full,
     json_file: Annotated[
         str | None, typer.Option("--json", metavar="FILE", help="Write the result as JSON; - is standard output.")
     ] = None,
@@ -163,7 +178,7 @@ def grade(
         if target:
             write_report(kind, target, result, course, record.hints if record else None)
     if not quiet:
-        terminal.show(result, course)
+        terminal.show(result, course, details=bool(exercise))
         for line in own.missing_lessons(path, chosen):
             typer.secho(f"\n{line}", fg="red")
     if fail_under is not None and result.percent < fail_under:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from grader.reports.details import details
 from grader.reports.wording import PUBLIC_ONLY, STATUS, number, plain, sentence
 from grader.result import Result
 
@@ -27,7 +28,10 @@ def to_markdown(result: Result) -> str:
     for exercise in troubled:
         test = exercise.decisive
         if test:
-            lines.append(f"- **{_escape(exercise.id)}**, {_escape(test.name)}: {_escape(sentence(test.message or ''))}")
+            said = " ".join(sentence(text) for text in (exercise.misconception, test.message) if text)
+            lines.append(f"- **{_escape(exercise.id)}**, {_escape(test.name)}: {_escape(said)}")
+            if test.comparison and (compared := details(test.comparison)):
+                lines += ["", *(f"      {line}" for line in compared), ""]
     if result.not_assessed_points:
         reasons = {t.message for e in result.exercises for t in e.tests if t.status == "not_assessed" and t.message}
         points = number(result.not_assessed_points)

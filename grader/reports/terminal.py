@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from grader.course import Course
+from grader.reports.details import details as comparison_lines
 from grader.reports.wording import PUBLIC_ONLY, STATUS, number, plain, sentence
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ STYLE = {"passed": "green", "not_attempted": "dim", "not_assessed": "dim"}
 # Together 79: one short of 80, so that no terminal wraps.
 NAME_CELLS, OUTCOME_CELLS, POINT_CELLS, BAR_CELLS = 34, 17, 14, 12
 MOST_MESSAGES = 8
+FEW_TROUBLES = 3  # with more, the table would scroll away
 MOST_OUTPUT_LINES = 5
 
 
@@ -39,12 +41,17 @@ def console() -> Console:
     return screen
 
 
-def show(result: Result, course: Course) -> None:
-    """The whole report: table, what went wrong, what was not assessed, score, what to do next."""
+def show(result: Result, course: Course, details: bool = False) -> None:
+    """The whole report: table, what went wrong, what was not assessed, score, what to do next.
+
+    Args:
+        details: show what each failed test compared, however many there are (at most MOST_MESSAGES); else only where
+            few exercises fail.
+    """
     screen = console()
     signs = signs_of(screen)
     _show_table(screen, result, course, signs)
-    _show_troubles(screen, result)
+    _show_troubles(screen, result, details)
     _show_notes(screen, result)
     bar = share_bar(result.percent, signs)
     score = f"{number(result.points)} of {number(result.max_points)} points ({number(result.percent)} %)"
@@ -109,7 +116,7 @@ def _points(points: float, most: float) -> str:
     return f"{number(points)} / {number(most)}"
 
 
-def _show_troubles(screen: Console, result: Result) -> None:
+def _show_troubles(screen: Console, result: Result, details: bool) -> None:
     # What is wrong with a whole file is said once, not for each of its exercises.
     troubles: dict[tuple[str, str], list[ExerciseResult]] = {}
     for exercise in result.exercises:
@@ -122,6 +129,8 @@ def _show_troubles(screen: Console, result: Result) -> None:
         name = exercises[0].decisive.name if len(exercises) == 1 and exercises[0].decisive else ""
         screen.print(Text.assemble("\n", (f"{lesson_id}/{names}", "bold red"), f"  {name}"))
         _print_indented(screen, message)
+        if len(exercises) == 1 and (details or len(troubles) <= FEW_TROUBLES):
+            show_details(screen, exercises[0])
         others = sum(t.status not in ("passed", "not_assessed") for t in exercises[0].tests) - 1
         if others and len(exercises) == 1:
             tests = "test does" if others == 1 else "tests do"
@@ -131,6 +140,18 @@ def _show_troubles(screen: Console, result: Result) -> None:
     if len(troubles) > MOST_MESSAGES:
         left = len(troubles) - MOST_MESSAGES
         screen.print(f"\n{left} more: `-e ID` shows one exercise, `--json -` all there is.", style="dim")
+
+
+def show_details(screen: Console, exercise: ExerciseResult) -> None:
+    """What the test that decides about an exercise compared; first its message, if a misconception was said before."""
+    test = exercise.decisive
+    if test is None:
+        return
+    if exercise.misconception:
+        screen.print(Text("  What showed it:", style="dim"))
+        _print_indented(screen, sentence(test.message or ""))
+    for line in comparison_lines(test.comparison, screen.width - 2) if test.comparison else ():
+        screen.print(Text(f"  {line}", style="dim"))
 
 
 def _show_output(screen: Console, output: str) -> None:
