@@ -1,17 +1,18 @@
 """Finds out which known wrong answer a failing one behaves like, by asking both the same.
 
 The probes that a failing answer was asked go to the bank's wrong answers of that exercise as well, bytes for bytes,
-each answer in a worker of its own. What they bring back is compared: one that differs anywhere is out. If exactly one
+in workers of their own. What they bring back is compared: one that differs anywhere is out. If exactly one
 is left, the learner's answer cannot be told from it by this suite, and its message says what went wrong. Never a guess:
 whatever was not compared (no time left, a GPU test) or fits several answers is no diagnosis.
 """
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import re
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
@@ -21,11 +22,13 @@ import torch
 
 from grader.comparing import Mismatch
 from grader.course import Course, Exercise, KnownAnswer, read_bank, with_answer
-from grader.observing import Asked, Unanswered
+from grader.observing import Asked, Unanswered, interpret
 from grader.submission import LessonSource, Segment
+from grader.worker import bank, codec, inputs
 from grader.workers import WorkerObserver, WorkerPool
 
-BUDGET_SECONDS = 2.0  # for one failing exercise
+BUDGET_SECONDS = 3.0  # for one failing exercise
+PREPARE_SECONDS = 20.0  # for one exercise, ahead of time
 LOAD_SECONDS = 5.0
 # A known answer may take this much longer than the learner's did; what never ends is waited for only in company.
 SLACK, LEAST_SECONDS, ENDLESS_SECONDS = 4.0, 0.5, 1.0
@@ -81,15 +84,37 @@ class Diagnostician:
         asked = [(trail, one) for trail in ordered for one in trail.asked if not one.gpu]
         if not any(trail.error is not None for trail, _ in asked):
             return []
-        deadline = time.monotonic() + self.seconds
-        found = []
-        for answer in self._known(exercise):
-            fits = self._fits(exercise, answer, asked, deadline)
-            if fits is None or (fits and answer is SOLUTION):
-                return []
-            if fits:
-                found.append(answer)
-        return found
+        known = {answer.label: answer for answer in self._known(exercise)}
+        table = _Table(self, exercise, time.monotonic() + self.seconds)
+        try:
+            left = list(known)
+            for trail, one in asked:
+                came = table.row(left, one)
+                if came is None:
+                    return []
+                left = [label for label in left if same(one.seen, came[label], trail.error)]
+                if not left:
+                    return []
+        finally:
+            table.close()
+        return [] if SOLUTION.label in left else [known[label] for label in left]
+
+    def prepare(self, exercise: Exercise, trails: Sequence[Trail]) -> None:
+        """Let the known answers of an exercise meet what the solution was asked, before a learner's answer fails.
+
+        With the same seed a failing answer's probes are the same, and its diagnosis takes no time to speak of.
+
+        Raises:
+            GraderFailed: the grader's own processes are gone.
+        """
+        table = _Table(self, exercise, time.monotonic() + PREPARE_SECONDS)
+        try:
+            labels = [answer.label for answer in self._known(exercise)]
+            for one in (one for trail in trails for one in trail.asked if not one.gpu):
+                if table.row(labels, one) is None:
+                    return
+        finally:
+            table.close()
 
     def _known(self, exercise: Exercise) -> list[KnownAnswer]:
         """The solution, then the wrong answers of an exercise."""
@@ -98,40 +123,92 @@ class Diagnostician:
         bank = self.banks[exercise.lesson_id]
         return [SOLUTION, *(a for a in bank if a.exercise == exercise.id and a.message is not None)]
 
-    def _fits(
-        self, exercise: Exercise, answer: KnownAnswer, asked: Iterable[tuple[Trail, Asked]], deadline: float
-    ) -> bool | None:
-        """Whether an answer brings back the same to all that was asked; None if the time is up before that is known."""
-        observer: WorkerObserver | None = None
-        try:
-            for trail, one in asked:
-                key = (exercise.id, answer.label, hashlib.sha256(one.probe).digest())
-                if key not in self.seen:
-                    left = deadline - time.monotonic()
-                    if left <= 0:
-                        return None
-                    observer = observer or self._observer(exercise, answer)
-                    endless = isinstance(one.seen, Unanswered) and one.seen.status == "timeout"
-                    wanted = ENDLESS_SECONDS if endless else max(LEAST_SECONDS, SLACK * one.seconds)
-                    came = observer.ask_again(exercise, one.probe, min(wanted, left))
-                    if isinstance(came, Unanswered) and came.status == "timeout" and left < wanted:
-                        return None
-                    self.seen[key] = came
-                if not same(one.seen, self.seen[key], trail.error):
-                    return False
-            return True
-        finally:
-            if observer:
-                observer.close()
-
-    def _observer(self, exercise: Exercise, answer: KnownAnswer) -> WorkerObserver:
-        lesson = self.course.lesson(exercise.lesson_id)
-        text = lesson.text if answer is SOLUTION else with_answer(lesson, answer)
-        source = LessonSource(lesson.id, f"{lesson.id}.py", (Segment(text),))
-        return WorkerObserver(self.pool, {lesson.id: source}, LOAD_SECONDS)
-
 
 SOLUTION = KnownAnswer("", "the solution", None, "", 0)
+
+
+class _Table:
+    """What the known answers of one exercise say to probes, within one time limit; what is known already costs none."""
+
+    def __init__(self, diagnostician: Diagnostician, exercise: Exercise, deadline: float) -> None:
+        self.course = diagnostician.course
+        self.pool = diagnostician.pool
+        self.seen = diagnostician.seen
+        self.exercise = exercise
+        self.deadline = deadline
+        self.known = {answer.label: answer for answer in diagnostician._known(exercise)}
+        self.lesson = self.course.lesson(exercise.lesson_id)
+        self.shared: WorkerObserver | None = None
+        self.sent: set[str] = set()
+
+    def row(self, labels: Sequence[str], one: Asked) -> dict[str, Any] | None:
+        """What each of these answers says to one probe; None if the time is up before all have."""
+        digest = hashlib.sha256(one.probe).digest()
+        keys = {label: (self.exercise.id, label, digest) for label in labels}
+        missing = [label for label in labels if keys[label] not in self.seen]
+        endless = isinstance(one.seen, Unanswered) and one.seen.status == "timeout"
+        seconds = ENDLESS_SECONDS if endless else max(LEAST_SECONDS, SLACK * one.seconds)
+        if len(missing) > 1 and bank.SHARED:
+            for label, came in zip(missing, self._ask_together(missing, one.probe, seconds), strict=False):
+                self.seen[keys[label]] = came
+        for label in missing:
+            if keys[label] not in self.seen:
+                left = self.deadline - time.monotonic()
+                if left <= 0:
+                    return None
+                came = self._ask_alone(label, one.probe, min(seconds, left))
+                if isinstance(came, Unanswered) and came.status == "timeout" and left < seconds:
+                    return None
+                self.seen[keys[label]] = came
+        return {label: self.seen[key] for label, key in keys.items()}
+
+    def _ask_together(self, labels: Sequence[str], probe: bytes, seconds: float) -> list[Any]:
+        """What several answers say within one worker; nothing, if one of them brings it down or takes all the time."""
+        left = self.deadline - time.monotonic()
+        if left <= 0:
+            return []
+        if self.shared is None:
+            self.shared, self.sent = self._observer(SOLUTION), set()
+        texts = {label: self._text(label) for label in labels if label not in self.sent}
+        asked = functools.partial(
+            bank.ask, self.lesson.name, f"{self.lesson.id}.py", texts, list(labels), probe, seconds
+        )
+        replies = self.shared.ask_again(self.exercise, inputs.pack(asked), left)
+        if not isinstance(replies, list) or len(replies) != len(labels):
+            self.shared.close()
+            self.shared = None
+            return []
+        self.sent |= set(labels)
+        return [self._read(reply) for reply in replies]
+
+    def _read(self, reply: bytes) -> Any:
+        if reply == bank.TOO_LONG:
+            return Unanswered("timeout", "no answer in time")
+        try:
+            return interpret(codec.decode(reply), self.exercise, self._source(SOLUTION.label))
+        except Unanswered as unanswered:
+            return unanswered
+
+    def _ask_alone(self, label: str, probe: bytes, seconds: float) -> Any:
+        observer = self._observer(self.known[label])
+        try:
+            return observer.ask_again(self.exercise, probe, seconds)
+        finally:
+            observer.close()
+
+    def _observer(self, answer: KnownAnswer) -> WorkerObserver:
+        return WorkerObserver(self.pool, {self.lesson.id: self._source(answer.label)}, LOAD_SECONDS)
+
+    def _source(self, label: str) -> LessonSource:
+        return LessonSource(self.lesson.id, f"{self.lesson.id}.py", (Segment(self._text(label)),))
+
+    def _text(self, label: str) -> str:
+        answer = self.known[label]
+        return self.lesson.text if answer is SOLUTION else with_answer(self.lesson, answer)
+
+    def close(self) -> None:
+        if self.shared:
+            self.shared.close()
 
 
 def common(messages: Sequence[str]) -> str | None:
