@@ -22,6 +22,7 @@ import torch
 from jaxtyping import Float, Shaped, UInt8
 from PIL import Image
 from torch import Tensor
+from torchvision.transforms import v2  # noqa: F401 (yours to use)
 
 from grader.data import data_file  # noqa: F401 (the examples read files of data/ with it)
 

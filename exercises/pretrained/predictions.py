@@ -39,6 +39,7 @@ import torch
 from jaxtyping import Float
 from PIL import Image
 from torch import Tensor
+from torchvision.transforms import v2  # noqa: F401 (yours to use)
 
 # %% [markdown]
 # ## The best guess

@@ -176,11 +176,16 @@ def check_options_at_every_step(observe, rng, name):
     base = options_of(name, rng)
     lr, rest = parts(base)
     factors = [(1.0, 1.0), (0.25, 1.0), (0.25, 3.0), (2.0, 0.5)]
+    others = [{}, *(options_of(name, rng) for _ in range(3))]
 
     def at(number, place):
-        """The options of group `place` in a step: lr goes by its own factor, decay by that of the other group."""
+        """The options of group `place` in a step: lr goes by its own factor, decay by that of the other group.
+
+        Of the first group only these two change, of the second all.
+        """
         decay = rest["weight_decay"] * factors[number][1 - place]
-        return {**base, "lr": lr * factors[number][place], "weight_decay": decay}
+        now = {**base, **(others[number] if place else {})}
+        return {**now, "lr": lr * factors[number][place], "weight_decay": decay}
 
     def before(groups, number):
         for place in (0, 1):
@@ -193,7 +198,10 @@ def check_options_at_every_step(observe, rng, name):
         return walk(make, starts, grads, before)
 
     options = [[at(number, place) for number in range(4)] for place in (0, 1)]
-    note = 'Between the steps, "lr" and "weight_decay" were changed in `param_groups`.'
+    note = (
+        'Between the steps, "lr" and "weight_decay" were changed in `param_groups`, '
+        "and in the second group the other options too."
+    )
     check_path(observe(probe).path, paths(name, starts, grads, options), f"`{name}`", note)
 
 
