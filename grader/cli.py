@@ -68,6 +68,13 @@ class IsolationChoice(str, Enum):
     process = "process"
 
 
+class AudienceChoice(str, Enum):
+    """Values of --feedback of class."""
+
+    instructor = "instructor"
+    learner = "learner"
+
+
 class GpuChoice(str, Enum):
     """Values of --gpu."""
 
@@ -394,6 +401,12 @@ def grade_a_class(
     late_most: Annotated[
         str, typer.Option("--late-most", metavar="PERCENT", help="What lateness costs at most, like 50%.")
     ] = "100%",
+    feedback: Annotated[
+        AudienceChoice,
+        typer.Option(
+            "--feedback", help="Whom the students' reports are for; learner leaves out what hidden tests hold."
+        ),
+    ] = AudienceChoice.instructor,
     again: Annotated[
         bool, typer.Option("--again", help="Grade all anew, also what has not changed since the last run.")
     ] = False,
@@ -410,8 +423,8 @@ def grade_a_class(
 ) -> None:
     """Grade every submission below DIR, on all cores.
 
-    Writes grades.csv and a report for each student. A second run grades only what has changed: a submission, the
-    tests, or a version. Ctrl-C loses nothing: the same command goes on.
+    Writes grades.csv, a page about the class, and a report for each student. A second run grades only what has
+    changed: a submission, the tests, or a version. Ctrl-C loses nothing: the same command goes on.
 
     Submissions are strangers' code, so the sandbox is required; `--isolation process` says that you trust them.
     Exit status: 0 graded, 1 the grader failed on some (the same command tries them again), 2 could not grade.
@@ -434,6 +447,7 @@ def grade_a_class(
         jobs=jobs,
         scheduler=scheduler,
         again=again,
+        feedback=feedback.value,
         late=read_policy(due, late_penalty, late_most) if due else None,
         roster=read_roster(roster) if roster else {},
     )

@@ -8,12 +8,13 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from grader.classroom.arrival import Arrival, LatePolicy
 from grader.classroom.fingerprint import run_fingerprint, submission_fingerprint
 from grader.classroom.grades import COULD_NOT, NOTHING_HANDED_IN, ClassGrades, StudentGrade
-from grader.classroom.outputs import write_outputs, write_reports
-from grader.classroom.records import MARK, Records, file_name, write_whole
+from grader.classroom.outputs import have_reports, reports_fingerprint, write_outputs, write_reports
+from grader.classroom.records import MARK, SCHEMA, Records, file_name, write_whole
 from grader.classroom.roster import Member, member_of
 from grader.classroom.submissions import Entry, find_entries, read_entry
 from grader.course import Course, Exercise
@@ -90,7 +91,9 @@ class _Run:
         self.started = time.monotonic()
         self.written = self.started
         self.records = Records(options.out / ".graded")
-        self.seed = _seed(options)
+        before = _before(options.out)
+        self.seed = _seed(options, before)
+        self.made = {each["student"]: each.get("report_fingerprint", "") for each in before.get("students", [])}
         with_gpu = "off" if options.gpu == "off" else f"{options.gpu} {Path('/dev/nvidia0').exists()}"
         self.ids = tuple(exercise.id for exercise in exercises)
         self.lessons = tuple(dict.fromkeys(exercise.lesson_id for exercise in exercises))
@@ -102,7 +105,7 @@ class _Run:
         require_data(self.exercises, self.course)
         entries = find_entries(self.folder, leave_out=self.options.out)
         self.rows = _rows(entries, self.options.roster)
-        write_whole(self.options.out / MARK, json.dumps({"schema": "grader/class/v1", "seed": self.seed}) + "\n")
+        write_whole(self.options.out / MARK, json.dumps({"schema": SCHEMA, "seed": self.seed}) + "\n")
         try:
             self._read()
             todo = self._look_up()
@@ -189,7 +192,11 @@ class _Run:
     def _note(self, key: str, result: Result) -> None:
         for row in self._with(key):
             row.result = replace(result, submission=row.entry.label if row.entry else "")
-            write_reports(self._grade(row, ""), self.course, self.options.out, self.options.feedback)
+            grade = self._grade(row, "")
+            made = reports_fingerprint(grade, key, self.options.feedback)
+            if self.options.again or self.made.get(row.student) != made or not have_reports(grade, self.options.out):
+                write_reports(grade, self.course, self.options.out, self.options.feedback)
+            self.made[row.student] = made
 
     def _grade(self, row: _Row, otherwise: str) -> StudentGrade:
         late, penalty = 0.0, 0.0
@@ -220,21 +227,26 @@ class _Run:
             not_graded_now=self.kept,
             complete=complete,
         )
-        write_outputs(grades, self.course, self.options.out)
+        write_outputs(grades, self.made, self.options.out)
         self.written = time.monotonic()
         return grades
 
 
-def _seed(options: ClassOptions) -> int:
+def _before(out: Path) -> dict[str, Any]:
+    """What the run before wrote about itself; nothing if there was none, or an older grader wrote it."""
+    try:
+        found = json.loads((out / MARK).read_text(encoding="utf-8"))
+        return found if found["schema"] == SCHEMA else {}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+
+
+def _seed(options: ClassOptions, before: dict[str, Any]) -> int:
     """The seed that is asked for, else the one of the run before, else a new one."""
     if options.seed is not None:
         return options.seed
-    try:
-        before = json.loads((options.out / MARK).read_text(encoding="utf-8"))["seed"]
-        if isinstance(before, int) and not options.again:
-            return before
-    except (OSError, ValueError, KeyError, TypeError):
-        pass
+    if isinstance(before.get("seed"), int) and not options.again:
+        return int(before["seed"])
     return secrets.randbelow(2**31)
 
 

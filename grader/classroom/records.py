@@ -14,7 +14,7 @@ from pathlib import Path
 from grader.errors import GraderError
 from grader.result import Result, from_json, to_json
 
-MARK = "class.json"
+MARK, SCHEMA = "class.json", "grader/class/v1"
 
 
 def write_whole(path: Path, text: str) -> None:

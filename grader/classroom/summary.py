@@ -41,5 +41,5 @@ def show_class(grades: ClassGrades, out: Path) -> None:
     if len(problems) > MOST_PROBLEMS:
         screen.print(Text(f"\nand {len(problems) - MOST_PROBLEMS} more: see the column `problem`", style="dim"))
     screen.print(Text(f"\nGrades   {plain(str(out / 'grades.csv'))}"))
-    screen.print(Text(f"Reports  {plain(str(out / 'students'))}"))
+    screen.print(Text(f"Page     {plain(str(out / 'index.html'))}"))
     screen.print(Text(f"Isolation {grades.isolation}, seed {grades.seed}, {grades.seconds:.0f} seconds", style="dim"))
