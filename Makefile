@@ -10,6 +10,10 @@ EXERCISE   ?=
 OPTIONS    ?=
 ONLY       := $(if $(EXERCISE),$(foreach id,$(EXERCISE),-e $(id)))
 
+# A learner may have chosen this name: the shell gets it as one word, and neither make nor it looks inside.
+override SUBMISSION := $(value SUBMISSION)
+export SUBMISSION
+
 .DEFAULT_GOAL := help
 .PHONY: help setup grade watch list hint reset solution progress check test build notebooks data bench gpu clean
 
@@ -29,7 +33,7 @@ $(STAMP): requirements.lock
 	    echo "Setting up $(VENV): installing PyTorch and the other packages. This takes a minute or two, once."; \
 	    $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	        || { echo "Python 3.11 or later is needed: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 2; }; \
-	    test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV) || exit 2; \
+	    $(VENV)/bin/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV) || exit 2; \
 	    $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --requirement requirements.lock \
 	        || { echo "Installing failed: see above; then run make again." >&2; exit 2; }; \
 	    pwd > "$$($(VENV)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/course.pth"; \
@@ -38,7 +42,7 @@ $(STAMP): requirements.lock
 	@cp requirements.lock $(STAMP)
 
 grade: $(STAMP) ## grade your answers in exercises/ and show what to do next
-	@$(RUN) grade $(SUBMISSION) $(ONLY) $(OPTIONS)
+	@$(RUN) grade $(ONLY) $(OPTIONS) -- "$$SUBMISSION"
 
 watch: $(STAMP) ## grade whenever you save, in one screen; with hints
 	@$(RUN) watch $(EXERCISE) $(OPTIONS)

@@ -35,18 +35,44 @@ def one_line_errors(command: Command) -> Command:
         except KeyboardInterrupt:
             _fail("stopped before the end; there is no result")
         except BrokenPipeError:
-            # Whoever read our output has seen enough; Python must not try to flush it again.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            # Whoever read our output has seen enough.
+            _let_go_of(sys.stdout)
             raise SystemExit(COULD_NOT) from None
         except OSError as error:
+            _let_go_of(sys.stdout)
             _fail(f"{error.filename or 'writing the output'}: {error.strerror or error}")
+        except ImportError as error:
+            _fail(f"{_in_one_line(error)}: a package is missing or does not fit the others; `make setup` installs them")
+        except Exception as error:
+            if os.environ.get("GRADER_TRACEBACK"):
+                raise
+            kind = type(error).__name__
+            _fail(
+                f"the grader itself failed, there is no result ({kind}: {_in_one_line(error)}). GRADER_TRACEBACK=1 "
+                "in the environment shows where"
+            )
 
     return cast(Command, guarded)
 
 
 def _fail(message: str) -> NoReturn:
-    typer.secho(f"grader: {message}", fg="red", err=True)
+    try:
+        typer.secho(f"grader: {message}", fg="red", err=True)
+    except OSError:
+        _let_go_of(sys.stderr)  # The terminal is closed.
     raise SystemExit(COULD_NOT)
+
+
+def _in_one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:300]
+
+
+def _let_go_of(stream: Any) -> None:
+    """Have Python not try to write what is left for a stream that takes nothing any more."""
+    try:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    except (OSError, ValueError, AttributeError):
+        pass
 
 
 app = typer.Typer(
@@ -540,6 +566,24 @@ def build_nbgrader(
 
 @app.command()
 @one_line_errors
+def doctor() -> None:
+    """Which protections hold on this machine? Proves each by trying to get past it, and says what to do.
+
+    Exit status: 0 if all hold, 1 if one does not.
+    """
+    from grader.doctor.examination import examine
+    from grader.doctor.table import show
+    from grader.progress import progress_bar
+
+    with progress_bar(sys.stderr.isatty()) as progress:
+        found = examine(progress)
+    show(found)
+    if not found.all_hold:
+        raise SystemExit(BELOW)
+
+
+@app.command()
+@one_line_errors
 def bench(
     submissions: Annotated[int, typer.Option("--submissions", help="How many submissions to grade.")] = 12,
     nbgrader: Annotated[
@@ -562,4 +606,6 @@ def main() -> None:
     """Run the command line."""
     # As Ctrl-C: what was started is ended, and nothing is left behind. Another exception would pass for a test's own.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as under nohup
+        signal.signal(signal.SIGHUP, signal.default_int_handler)
     app()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,8 @@ TOLERANCES = {
     torch.complex64: (1.3e-6, 1e-5),
     torch.complex128: (1e-7, 1e-7),
 }
+
+_BRACKETS: dict[type, tuple[str, str]] = {list: ("[", "]"), tuple: ("(", ")"), set: ("{", "}"), dict: ("{", "}")}
 
 
 class Mismatch(AssertionError):
@@ -147,20 +150,46 @@ def element(value: Any) -> str:
 
 
 def short(value: Any, limit: int = 100) -> str:
-    """`value` as text of at most `limit` characters, on one line; tensors by shape and dtype."""
+    """`value` as text of at most `limit` characters, on one line; tensors by shape and dtype.
+
+    Writes no more of a large value than that takes: it may be a stranger's.
+    """
+    pieces: list[str] = []
+    left = 4 * limit
+    for piece in _pieces(value, limit):
+        pieces.append(piece)
+        left -= len(piece)
+        if left < 0:
+            break
+    text = " ".join("".join(pieces).split())
+    return text if len(text) <= limit else text[: limit - 3] + "..."
+
+
+def _pieces(value: Any, limit: int) -> Iterator[str]:
+    """The text of a value, bit by bit."""
     if isinstance(value, torch.Tensor):
         few = value.numel() <= 8 and value.device.type != "meta"
         numbers = f"{value.tolist()}, " if few else ""
-        text = f"tensor({numbers}shape={tuple(value.shape)}, {str(value.dtype).removeprefix('torch.')})"
+        yield f"tensor({numbers}shape={tuple(value.shape)}, {str(value.dtype).removeprefix('torch.')})"
     elif isinstance(value, np.ndarray):
-        text = f"array(shape={value.shape}, {value.dtype})"
+        yield f"array(shape={value.shape}, {value.dtype})"
+    elif type(value) in _BRACKETS and value:
+        opened, closed = _BRACKETS[type(value)]
+        yield opened
+        for place, item in enumerate(value):
+            yield ", " if place else ""
+            yield from _pieces(item, limit)
+            if isinstance(value, dict):
+                yield ": "
+                yield from _pieces(value[item], limit)
+        yield "," + closed if isinstance(value, tuple) and len(value) == 1 else closed
+    elif type(value) in (str, bytes):
+        yield repr(value[: 4 * limit + 1])
     else:
         try:
-            text = repr(value)
+            yield repr(value)
         except ValueError:
-            text = "a very large number"  # Python refuses to write an int of thousands of digits.
-    text = " ".join(text.split())
-    return text if len(text) <= limit else text[: limit - 3] + "..."
+            yield "a very large number"  # Python refuses to write an int of thousands of digits.
 
 
 def named(value: Any) -> str:

@@ -10,6 +10,7 @@ import json
 import os
 import shutil
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
@@ -37,7 +38,8 @@ _ENVIRONMENT = {
 }
 _SYSTEM_FOLDERS = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64")
 _SYSTEM_FILES = ("/etc/ld.so.cache", "/etc/localtime", "/etc/alternatives")
-_DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
+# Not zero: mapped as shared, it is memory that nothing counts.
+_DEVICES = ("/dev/null", "/dev/full", "/dev/random", "/dev/urandom")
 _GPU_DEVICES = ("nvidia*",)
 _COURSE = ("data", "grader/data.py", "grader/worker")  # what a submission may see of the course
 
@@ -137,6 +139,8 @@ def _start_zygote(level: str, gpu: bool, preload: tuple[str, ...], environment: 
     finally:
         theirs.close()
     zygote = Zygote(process, ours)
+    # Whoever writes to a zygote that has been stopped learns it, rather than waiting for ever.
+    ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", READY_SECONDS, 0))
     ours.settimeout(READY_SECONDS)
     try:
         message = json.loads(ours.recv(65536) or b"null")

@@ -14,6 +14,8 @@ from grader.worker import codec, inputs
 from grader.worker.answering import answer
 from grader.worker.lesson import Names, load_lesson
 
+MOST_LINES = 10_000_000
+
 Probe = Callable[[Any], Any]
 
 
@@ -78,8 +80,9 @@ class InProcessObserver:
 
         def call() -> Any:
             if lesson.lesson_id not in self.loaded:
-                name = exercise.lesson
-                self.loaded[lesson.lesson_id] = load_lesson(name, lesson.filename, list(lesson.segments))
+                self.loaded[lesson.lesson_id] = load_lesson(
+                    exercise.lesson, lesson.filename, lesson.segments, exercise.topic, lesson.modules
+                )
             return copy(self.loaded[lesson.lesson_id])
 
         return interpret(_decoded(answer(call, lesson.filename)), exercise, lesson)
@@ -129,7 +132,7 @@ def interpret(reply: Any, exercise: Exercise, lesson: LessonSource) -> Any:
                 f"`{exercise.name}` handed back {_text(reply['reason'])}, which is not data the tests can look at"
             )
             raise Unanswered("failed", sentence, kind=_text(reply["reason"]))
-        line = int(reply["frames"][-1][0]) if reply["frames"] else None
+        line = line_of(reply)
         if reply["stub"]:
             raise Unanswered("not_attempted", f"`{exercise.name}` is not written yet", line)
         if reply["missing"] is not None:
@@ -154,6 +157,16 @@ def _strange_names(lesson: LessonSource) -> list[str]:
     """What a learner's lesson defines beyond the names of its exercises."""
     known = {name for e in load_course().exercises if e.lesson_id == lesson.lesson_id for name in e.defines}
     return [name for name in lesson.defined() if name not in known]
+
+
+def line_of(reply: Any) -> int | None:
+    """The learner's line at which an exception came out; None if the reply names none that a file could have.
+
+    Raises:
+        LookupError, TypeError, ValueError, ...: see NOT_OF_THIS_FORM.
+    """
+    line = int(reply["frames"][-1][0]) if reply["frames"] else 0
+    return line if 0 < line <= MOST_LINES else None
 
 
 def describe_raised(error: dict[str, Any], line: int | None, lesson: LessonSource) -> str:

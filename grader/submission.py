@@ -22,6 +22,12 @@ MAX_FILE_BYTES = 2 * 2**20
 MAX_NOTEBOOK_BYTES = 50 * 2**20
 MAX_NOTEBOOK_CELLS = 10_000
 MAX_GUESSED_FILES = 50  # how many files are looked into for what they define
+MAX_NOTEBOOK_ITEMS = 3_000_000  # of its JSON: each takes some 60 bytes of memory or more
+MAX_CODE_CHARACTERS = 2**18  # of a notebook's cells: their syntax trees take some hundred times as much
+MAX_MODULES = 20
+MAX_IMPORTED_NAMES = 500
+_MAGIC = re.compile(r"\s*(?:[%!?]|[^#]*\?\s*$)")
+_IMPORT = re.compile(r"^[ \t]*(?:from|import)[ \t]([^\n(]{1,500}(?:\([^)]{0,2000}\))?)", re.MULTILINE)
 # Some of Python's other codecs take a time that grows with the square of a file's size.
 ENCODINGS = frozenset("utf-8 utf-8-sig ascii iso8859-1 iso8859-15 cp1252".split())
 
@@ -34,12 +40,21 @@ class Segment(NamedTuple):
     required: bool = True
 
 
+class Module(NamedTuple):
+    """A module of the learner's own beside a lesson, which that imports."""
+
+    name: str
+    filename: str
+    source: str
+
+
 @dataclass(frozen=True)
 class LessonSource:
     """A learner's text of one lesson.
 
     `filename` is what reports call it; `problem`, if any, is the one sentence that says why it cannot be run.
     `cells` gives, for a notebook, the line at which each taken cell begins and its number.
+    `modules` are those that it may import from beside it.
     """
 
     lesson_id: str
@@ -47,6 +62,7 @@ class LessonSource:
     segments: tuple[Segment, ...] = ()
     problem: str | None = None
     cells: tuple[tuple[int, int], ...] = ()
+    modules: tuple[Module, ...] = ()
 
     def place(self, line: int) -> str:
         """A line of the source as the learner would find it: "line 12", or "cell 3, line 2" in a notebook."""
@@ -181,19 +197,23 @@ def submission_of_files(name: str, files: Mapping[str, Callable[[], bytes]], cou
     """
     lessons: dict[str, LessonSource] = {}
     remarks: list[str] = []
+
+    def beside_of(filename: str) -> Beside:
+        return lambda name: files.get(str(PurePosixPath(filename).with_name(name)))
+
     for lesson in course.lessons:
         paths = [PurePosixPath(path) for path in files if PurePosixPath(path).stem == lesson.name]
         paths.sort(key=lambda path: _distance(path, lesson))
         if not paths:
             continue
         filename = str(paths[0])
-        lessons[lesson.id] = _read_file(files[filename], filename, lesson, remarks)
+        lessons[lesson.id] = _read_file(files[filename], filename, lesson, remarks, beside_of(filename))
         remarks += [f"{path}, as {filename} is there too" for path in paths[1:]]
     if not lessons:
         for filename, read in list(files.items())[:MAX_GUESSED_FILES]:
             found = _lesson_defining(_defined_by(filename, read), course)
             if found and found.id not in lessons:
-                lessons[found.id] = _read_file(read, filename, found, remarks)
+                lessons[found.id] = _read_file(read, filename, found, remarks, beside_of(filename))
     if not lessons:
         raise UnreadableSubmission(f"{name} holds no lesson of this course")
     return Submission(name, lessons, tuple(remarks))
@@ -206,18 +226,62 @@ def _distance(path: PurePosixPath, lesson: Lesson) -> tuple[bool, bool, bool, in
     return (not in_topic, not in_exercises, path.suffix != ".py", len(path.parts), str(path))
 
 
+Read = Callable[[], bytes]
+Beside = Callable[[str], Read | None]  # how to read the file of this name in the same folder; None if there is none
+
+
 def _read_path(path: Path, filename: str, lesson: Lesson, remarks: list[str]) -> LessonSource:
-    return _read_file(lambda: read_bytes(path, limit_of(path.name)), filename, lesson, remarks)
+    def beside(name: str) -> Read | None:
+        file = path.with_name(name)
+        return (lambda: read_bytes(file, MAX_FILE_BYTES)) if os.path.lexists(file) else None
+
+    return _read_file(lambda: read_bytes(path, limit_of(path.name)), filename, lesson, remarks, beside)
 
 
-def _read_file(read: Callable[[], bytes], filename: str, lesson: Lesson, remarks: list[str]) -> LessonSource:
+def _read_file(read: Read, filename: str, lesson: Lesson, remarks: list[str], beside: Beside) -> LessonSource:
     try:
         if filename.endswith(".ipynb"):
-            return _read_notebook(read(), filename, lesson, remarks)
+            return _read_notebook(read(), filename, lesson, remarks, beside)
         text = _decode(read())
     except (OSError, ValueError) as error:
         return LessonSource(lesson.id, filename, problem=f"{filename} {error}")
-    return LessonSource(lesson.id, filename, (Segment(text),))
+    modules = _modules_beside(text, filename, remarks, beside)
+    return LessonSource(lesson.id, filename, (Segment(text),), modules=modules)
+
+
+def _modules_beside(text: str, filename: str, remarks: list[str], beside: Beside) -> tuple[Module, ...]:
+    """The .py files in a lesson's folder that it, or one of them, seems to import. None of them is run here."""
+    modules: dict[str, Module] = {}
+    lesson = PurePosixPath(filename)
+    left, seen, size = _imported_names(text), {lesson.stem}, 0
+    while left and len(seen) < MAX_IMPORTED_NAMES:
+        name = left.pop(0)
+        read = None if name in seen else beside(f"{name}.py")
+        seen.add(name)
+        if read is None:
+            continue
+        file = str(lesson.with_name(f"{name}.py"))
+        try:
+            source = _decode(read())
+            size += len(source)
+            if len(modules) == MAX_MODULES or size > MAX_FILE_BYTES:
+                raise ValueError(f"is one of more than {MAX_MODULES} modules, or they are too large together")
+        except (OSError, ValueError) as error:
+            remark = f"{file} {error}"
+            if remark not in remarks:
+                remarks.append(remark)
+            continue
+        modules[name] = Module(name, file, source)
+        left += _imported_names(source)
+    return tuple(modules.values())
+
+
+def _imported_names(text: str) -> list[str]:
+    """The names in import statements, some that are no modules among them."""
+    names: dict[str, None] = {}
+    for line in _IMPORT.findall(text):
+        names.update(dict.fromkeys(re.findall(r"[^\W\d]\w*", line)))
+    return [name for name in names if len(name) < 100][:MAX_IMPORTED_NAMES]
 
 
 def read_bytes(path: Path, limit: int) -> bytes:
@@ -258,7 +322,7 @@ def _decode(content: bytes) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
-def _read_notebook(content: bytes, filename: str, lesson: Lesson, remarks: list[str]) -> LessonSource:
+def _read_notebook(content: bytes, filename: str, lesson: Lesson, remarks: list[str], beside: Beside) -> LessonSource:
     """The cells that define exercises, and the imports, definitions and assignments of the others, in order."""
     wanted = {name for exercise in lesson.exercises for name in exercise.defines}
     segments: list[Segment] = []
@@ -279,9 +343,10 @@ def _read_notebook(content: bytes, filename: str, lesson: Lesson, remarks: list[
             segments += [Segment(text, line + at - 1, required=False) for at, text in _definitions(tree, source)]
         starts.append((line, number))
         line += source.count("\n") + 2
+    modules = _modules_beside("\n".join(segment.source for segment in segments), filename, remarks, beside)
     if dropped:
         remarks.append(f"{filename}: {dropped} shell or magic line{'s' * (dropped != 1)} left out")
-    return LessonSource(lesson.id, filename, tuple(segments), cells=tuple(starts))
+    return LessonSource(lesson.id, filename, tuple(segments), cells=tuple(starts), modules=modules)
 
 
 def _notebook_cells(content: bytes) -> list[tuple[int, str]]:
@@ -290,6 +355,8 @@ def _notebook_cells(content: bytes) -> list[tuple[int, str]]:
     Raises:
         ValueError: this is not a notebook.
     """
+    if sum(map(content.count, (b",", b"[", b"{"))) > MAX_NOTEBOOK_ITEMS:
+        raise ValueError("holds too much data: clear its outputs and save it again")
     try:
         notebook = json.loads(content.decode("utf-8-sig"))
         cells = []
@@ -298,9 +365,11 @@ def _notebook_cells(content: bytes) -> list[tuple[int, str]]:
                 source = cell["source"]
                 text = source if isinstance(source, str) else "".join(source)
                 cells.append((number, text.replace("\r\n", "\n").replace("\0", "")))
-        return cells
     except (ValueError, KeyError, TypeError, RecursionError):
         raise ValueError("is not a notebook that can be read: open it in Jupyter and save it again") from None
+    if sum(len(source) for _, source in cells) > MAX_CODE_CHARACTERS:
+        raise ValueError(f"holds more than {MAX_CODE_CHARACTERS // 1024} KB of code")
+    return cells
 
 
 def _is_for_the_eyes(cell: dict[str, Any]) -> bool:
@@ -319,11 +388,13 @@ def without_magics(source: str) -> tuple[str, int]:
     first = next((line for line in lines if line.strip()), "")
     if first.startswith("%%"):
         return "\n" * (len(lines) - 1), len(lines)
+    suspects = [bool(_MAGIC.match(line)) for line in lines]
+    if not any(suspects):
+        return source, 0
     inside = _lines_inside_strings(source)
     kept, dropped = [], 0
-    for number, line in enumerate(lines, start=1):
-        bare = line.strip()
-        if number not in inside and (bare[:1] in ("%", "!", "?") or (bare.endswith("?") and "#" not in bare)):
+    for number, (line, suspect) in enumerate(zip(lines, suspects, strict=True), start=1):
+        if suspect and number not in inside:
             # `pass` keeps a block that held nothing else whole.
             kept.append(line[: len(line) - len(line.lstrip())] + "pass")
             dropped += 1

@@ -11,6 +11,8 @@ import subprocess
 import sys
 import time
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,6 +26,7 @@ from grader.observing import (
     Unanswered,
     describe_raised,
     interpret,
+    line_of,
     no_answer,
     readable_lesson,
 )
@@ -36,6 +39,10 @@ SPARES = 2
 EXIT_SECONDS = 3
 OUTPUT_BYTES = 64 * 1024
 START_SECONDS = 60
+DELAY_SECONDS = 5
+LEAST_DELAY = 0.05
+PATIENCE = 2.0  # times what an exercise has: so much more it may get on a machine that is busy with others
+PAUSE_SECONDS = 1.0  # a sleep that lasts this much longer than it should was a pause of the judge's
 
 
 @dataclass(frozen=True)
@@ -44,6 +51,11 @@ class Exit:
 
     code: int
     reason: str | None = None
+
+    @property
+    def killed(self) -> bool:
+        """Whether SIGKILL ended it and we had no part in that: in a sandbox it came from outside, or nearly so."""
+        return self.reason is None and os.WIFSIGNALED(self.code) and os.WTERMSIG(self.code) == signal.SIGKILL
 
     @property
     def sentence(self) -> str:
@@ -67,7 +79,11 @@ class Exit:
 
 @dataclass
 class Worker:
-    """One process that runs one exercise. `loaded` tells whether it has been given its lesson."""
+    """One process that runs one exercise. `loaded` tells whether it has been given its lesson.
+
+    `delay` is how long it has stood ready to run on a machine that was busy with others, as far as that was made good;
+    `patience` is how many seconds more may be.
+    """
 
     number: int
     channel: socket.socket
@@ -76,6 +92,8 @@ class Worker:
     exit: Exit | None = None
     loaded: bool = False
     process: subprocess.Popen[bytes] | None = None
+    delay: float = 0.0
+    patience: float = 0.0
 
     def drain(self) -> bool:
         """Take what the submission printed, keep the beginning, drop the rest; False at its end."""
@@ -96,6 +114,9 @@ class WorkerPool:
         self.ready: deque[Worker] = deque()
         self.alive: dict[int, Worker] = {}
         self.count = 0
+        self.delays: dict[int, float] = {}
+        # Seconds of waiting that were not the submission's: the judge was stopped, or the machine busy with others.
+        self.paused = 0.0
 
     @property
     def zygote(self) -> Zygote | None:
@@ -107,6 +128,9 @@ class WorkerPool:
         Raises:
             GraderFailed: the process that makes them is gone.
         """
+        self.note_exits()
+        while self.ready and self.ready[0].exit is not None:  # It was killed while it waited.
+            self.discard(self.ready.popleft())
         worker = self._start(gpu=True) if gpu else self.ready.popleft() if self.ready else self._start()
         self.prepare()
         return worker
@@ -146,24 +170,59 @@ class WorkerPool:
             GraderFailed: the zygote is gone.
         """
         if self.zygote:
-            try:
-                message = self.zygote.control.recv(65536, socket.MSG_DONTWAIT)
-            except BlockingIOError:
-                return
-            except OSError:
-                message = b""
-            if not message:
-                raise GraderFailed("the process that starts submissions has ended: run it again")
-            told = json.loads(message)
-            worker = self.alive.pop(told["exited"], None)
-            if worker:
-                worker.exit = Exit(told["code"], told["reason"])
+            while told := self._told():
+                if "delayed" in told:
+                    self.delays[told["delayed"]] = told["seconds"]
+                elif worker := self.alive.pop(told["exited"], None):
+                    worker.exit = Exit(told["code"], told["reason"])
         else:
             for worker in list(self.alive.values()):
                 code = worker.process.poll() if worker.process else None
                 if code is not None:
                     del self.alive[worker.number]
                     worker.exit = Exit(-code if code < 0 else code << 8)
+
+    def _told(self) -> dict[str, Any] | None:
+        assert self.zygote
+        try:
+            message = self.zygote.control.recv(65536, socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return None
+        except OSError:
+            message = b""
+        if not message:
+            raise GraderFailed("the process that starts submissions has ended: run it again")
+        told: dict[str, Any] = json.loads(message)
+        return told
+
+    def make_good(self, worker: Worker) -> float:
+        """Seconds that a worker is to be given since it stood ready to run and others had the processors, if any.
+
+        A fair answer does not become a slow one because somebody else's submission runs beside it.
+
+        Raises:
+            GraderFailed: the zygote is gone.
+        """
+        if not self.zygote or worker.patience <= 0:
+            return 0.0
+        self.delays.pop(worker.number, None)
+        deadline = time.monotonic() + DELAY_SECONDS
+        try:
+            self.zygote.control.send(json.dumps({"delay": worker.number}).encode())
+        except OSError:
+            return 0.0
+        with selectors.DefaultSelector() as selector:
+            selector.register(self.zygote.control, selectors.EVENT_READ)
+            while worker.number not in self.delays and (left := deadline - time.monotonic()) > 0:
+                selector.select(left)
+                self.note_exits()
+        more = min(self.delays.pop(worker.number, 0.0) - worker.delay, worker.patience)
+        if more < LEAST_DELAY:
+            return 0.0
+        worker.delay += more
+        worker.patience -= more
+        self.paused += more
+        return more
 
     def await_exit(self, worker: Worker) -> Exit | None:
         """How a worker ended, once it has; None if it goes on for longer than it should."""
@@ -224,11 +283,17 @@ def _kill_group(process: subprocess.Popen[bytes]) -> None:
     process.wait()
 
 
+class _Killed(Exception):
+    """The worker was killed, and not by us: who did it may have nothing to do with the submission."""
+
+
 class WorkerObserver:
     """Runs probes in workers: one worker for each exercise, another one when that has ended.
 
     An exercise has `seconds` of waiting in all, however many tests and workers that is; once they are used up,
-    its other tests time out at once.
+    its other tests time out at once. The lesson's file may take as long again, once for each exercise.
+
+    A worker that somebody else killed is no answer: the probe is run once more, in another one.
     """
 
     def __init__(
@@ -240,6 +305,9 @@ class WorkerObserver:
         self.max_bytes = max_bytes
         self.current: tuple[str, bool, Worker] | None = None
         self.spent: dict[str, float] = {}
+        self.loads: dict[str, int] = {}
+        self.patience: dict[str, float] = {}
+        self.repeated: set[str] = set()
         self.broken: dict[str, Unanswered] = {}
         self.printed: dict[str, str] = {}
         self.asked: list[Asked] = []
@@ -253,24 +321,16 @@ class WorkerObserver:
         lesson = readable_lesson(self.lessons, exercise)
         if lesson.lesson_id in self.broken:
             raise self.broken[lesson.lesson_id]
-        allowed = self.seconds - self.spent.get(exercise.id, 0.0)
-        if allowed <= 0:
+        if self.spent.get(exercise.id, 0.0) >= self.seconds:
             raise _too_slow(self.seconds)
         packed = inputs.pack(probe)
-        seconds = 0.0
+        before = self.spent.get(exercise.id, 0.0)
         try:
-            worker = self._loaded_worker(exercise, lesson, gpu)
-            started = time.monotonic()
-            try:
-                reply = self._ask(worker, packed, allowed)
-            finally:
-                seconds = time.monotonic() - started
-                self.spent[exercise.id] = self.spent.get(exercise.id, 0.0) + seconds
-            seen = interpret(reply, exercise, lesson)
+            seen = interpret(self._reply(exercise, lesson, packed, gpu), exercise, lesson)
         except Unanswered as unanswered:
-            self.asked.append(Asked(packed, gpu, unanswered, seconds))
+            self.asked.append(Asked(packed, gpu, unanswered, self.spent.get(exercise.id, 0.0) - before))
             raise
-        self.asked.append(Asked(packed, gpu, seen, seconds))
+        self.asked.append(Asked(packed, gpu, seen, self.spent.get(exercise.id, 0.0) - before))
         return seen
 
     def ask_again(self, exercise: Exercise, packed: bytes, seconds: float) -> Any:
@@ -285,6 +345,24 @@ class WorkerObserver:
             return interpret(reply, exercise, lesson)
         except Unanswered as unanswered:
             return unanswered
+        except _Killed as killed:
+            return Unanswered("crashed", str(killed))
+
+    def _reply(self, exercise: Exercise, lesson: LessonSource, packed: bytes, gpu: bool) -> Any:
+        """The answer to a probe; asked twice if the first worker was killed, once for an exercise."""
+        while True:
+            try:
+                worker = self._loaded_worker(exercise, lesson, gpu)
+                with self._on_the_clock(exercise) as allowed:
+                    reply = self._ask(worker, packed, allowed)
+                if not _lost_a_process(reply):
+                    return reply
+                self.close()
+                raise _Killed("a process of its DataLoader was killed")
+            except _Killed as killed:
+                if exercise.id in self.repeated:
+                    raise Unanswered("crashed", str(killed)) from None
+                self.repeated.add(exercise.id)
 
     def _loaded_worker(self, exercise: Exercise, lesson: LessonSource, gpu: bool) -> Worker:
         worker = self._worker_for(exercise, gpu)
@@ -292,18 +370,36 @@ class WorkerObserver:
             self._load(worker, exercise, lesson)
         return worker
 
+    @contextmanager
+    def _on_the_clock(self, exercise: Exercise) -> Iterator[float]:
+        """Take the time spent inside off what the exercise has; gives what is left of that.
+
+        Raises:
+            Unanswered: there is none left.
+        """
+        spent = self.spent.get(exercise.id, 0.0)
+        if spent >= self.seconds:
+            raise _too_slow(self.seconds)
+        started = time.monotonic() - self.pool.paused
+        try:
+            yield self.seconds - spent
+        finally:
+            self.spent[exercise.id] = spent + time.monotonic() - self.pool.paused - started
+
     def _worker_for(self, exercise: Exercise, gpu: bool) -> Worker:
         if self.current and self.current[:2] == (exercise.id, gpu):
             return self.current[2]
         self.close()
         worker = self.pool.take(gpu)
+        worker.patience = self.patience.get(exercise.id, PATIENCE * self.seconds)
         self.current = (exercise.id, gpu, worker)
         return worker
 
     def _load(self, worker: Worker, exercise: Exercise, lesson: LessonSource) -> None:
         """Have the worker run the lesson's file. What goes wrong with that goes wrong for the whole lesson.
 
-        The file may take as long as an exercise, and that is not taken off the exercise's own time.
+        The file may take as long as an exercise. Only when it runs again for the same exercise, since the first worker
+        has ended, is that taken off the exercise's own time.
 
         Raises:
             Unanswered: the file does not run.
@@ -313,28 +409,34 @@ class WorkerObserver:
                 "name": exercise.lesson,
                 "filename": lesson.filename,
                 "segments": [tuple(segment) for segment in lesson.segments],
+                "package": exercise.topic,
+                "modules": [tuple(module) for module in lesson.modules],
                 "max_bytes": self.max_bytes,
             }
         )
-        self._await_ready(worker)
+        self._await_ready(worker, exercise)
+        first = not self.loads.get(exercise.id)
+        self.loads[exercise.id] = self.loads.get(exercise.id, 0) + 1
         try:
-            reply = self._ask(worker, body, self.seconds)
+            with nullcontext(self.seconds) if first else self._on_the_clock(exercise) as allowed:
+                reply = self._ask(worker, body, allowed)
             worker.loaded = True
             if reply["outcome"] == "raised":
-                frames = reply["frames"]
-                line = int(frames[-1][0]) if frames else None
+                line = line_of(reply)
                 sentence = describe_raised(reply["error"], line, lesson)
                 raise Unanswered("error", f"the file does not run: {sentence}", line)
         except NOT_OF_THIS_FORM:
             raise no_answer() from None
         except Unanswered as unanswered:
             self.close()
+            if not first and unanswered.status == "timeout":
+                raise  # It has run before: not the file took too long, but all of this exercise together.
             if not str(unanswered).startswith("the file"):
                 unanswered = Unanswered(unanswered.status, f"while the file was read, {unanswered}")
             self.broken[lesson.lesson_id] = unanswered
             raise unanswered from None
 
-    def _await_ready(self, worker: Worker) -> None:
+    def _await_ready(self, worker: Worker, exercise: Exercise) -> None:
         """Wait until a worker has started; this time is not the learner's.
 
         Raises:
@@ -345,6 +447,9 @@ class WorkerObserver:
                 return
         except (TimeoutError, EOFError, codec.Malformed):
             pass
+        if worker.exit and worker.exit.killed and exercise.id not in self.repeated:
+            self.close()
+            raise _Killed(worker.exit.sentence)
         reason = worker.said.decode(errors="replace").strip().splitlines()
         self.close()
         raise GraderFailed(f"a process for the submission did not start{': ' + reason[-1] if reason else ''}")
@@ -367,6 +472,8 @@ class WorkerObserver:
         except EOFError:
             ended = self.pool.await_exit(worker)
             self.close()
+            if ended and ended.killed:
+                raise _Killed(ended.sentence) from None
             sentence = ended.sentence if ended else "the code closed the way back to the grader"
             raise Unanswered("crashed", sentence, kind=sentence) from None
         except codec.Malformed:
@@ -378,9 +485,20 @@ class WorkerObserver:
         if self.current:
             exercise_id, _, worker = self.current
             self.current = None
+            self.patience[exercise_id] = worker.patience
             if worker.said:
-                self.printed[exercise_id] = self.printed.get(exercise_id, "") + worker.said.decode(errors="replace")
+                before = self.printed.get(exercise_id, "")
+                self.printed[exercise_id] = (before + worker.said.decode(errors="replace"))[:OUTPUT_BYTES]
             self.pool.discard(worker)
+
+
+def _lost_a_process(reply: Any) -> bool:
+    """Whether an answer is the exception of torch's DataLoader about a process of its that was killed."""
+    try:
+        message = reply["error"]["message"] if reply["outcome"] == "raised" else ""
+        return isinstance(message, str) and "DataLoader worker" in message and "Killed" in message
+    except NOT_OF_THIS_FORM:
+        raise no_answer() from None
 
 
 def _too_slow(seconds: float) -> Unanswered:
@@ -399,6 +517,7 @@ def _exchange(pool: WorkerPool, worker: Worker, request: bytes | None, seconds: 
     outgoing = memoryview(b"" if request is None else HEADER.pack(len(request)) + request)
     incoming = bytearray()
     expected: int | None = None
+    paused = False
     with selectors.DefaultSelector() as selector:
         both = selectors.EVENT_READ | selectors.EVENT_WRITE
         selector.register(worker.channel, both if outgoing else selectors.EVENT_READ)
@@ -406,10 +525,23 @@ def _exchange(pool: WorkerPool, worker: Worker, request: bytes | None, seconds: 
         if pool.zygote:
             selector.register(pool.zygote.control, selectors.EVENT_READ)
         while True:
-            left = deadline - time.monotonic()
+            started = time.monotonic()
+            left = deadline - started
             if left <= 0:
-                raise TimeoutError
-            for key, events in selector.select(left if pool.zygote else min(left, 0.05)):
+                if not (more := pool.make_good(worker)):
+                    raise TimeoutError
+                deadline += more
+                continue
+            wait = left if pool.zygote else min(left, 0.05)
+            ready = selector.select(wait)
+            slept = time.monotonic() - started
+            if slept > wait + PAUSE_SECONDS and not paused:
+                # We ourselves were stopped, by Ctrl-Z say: no time of the submission's. Once: a second time may well
+                # be its doing.
+                paused = True
+                deadline += slept
+                pool.paused += slept
+            for key, events in ready:
                 if key.fileobj == worker.output:
                     if not worker.drain():
                         selector.unregister(worker.output)

@@ -56,6 +56,8 @@ def write_report(
     """
     text = render(kind, result, course, hints_taken)
     if target == "-":
+        # Reports are UTF-8, whatever the terminal's language is.
+        getattr(sys.stdout, "reconfigure", lambda **_: None)(encoding="utf-8", errors="replace")
         sys.stdout.write(text)
         return
     path = Path(target)

@@ -35,6 +35,7 @@ MAX_ONE_HASH = 100  # keys of a container that may have the same hash: each is c
 MAX_TENSORS = 10_000  # and arrays, all together
 MAX_DIMS = 64
 MAX_ELEMENTS = 2**58  # of a shape, sizes of 0 counted as 1: beyond it strides in bytes pass 64 bits
+MAX_EMPTY = 2**26  # the same of a tensor without elements: what a sum over its size of 0 would take
 MAX_INT_BYTES = 4096
 
 DTYPES = (
@@ -139,7 +140,10 @@ def _encode(value: Any, out: _Output, depth: int) -> None:
     elif kind is dict:
         out.count(b"d", len(value))
         for key, item in value.items():
+            tensors = out.tensors
             _encode(key, out, depth + 1)
+            if out.tensors > tensors:
+                raise NotData("a dict with tensors for keys")
             _encode(item, out, depth + 1)
     elif kind is torch.dtype:
         if value not in _DTYPE_NAME:
@@ -173,6 +177,13 @@ def _encode_shape(shape: tuple[int, ...], out: _Output) -> None:
     out.write(_U32.pack(len(shape)) + struct.pack(f"<{len(shape)}Q", *shape))
 
 
+def _is_possible(shape: tuple[int, ...], has_elements: bool) -> bool:
+    """Whether a tensor of this shape may be sent, and whatever the judge makes of it fits into its memory."""
+    # Python integers: a product beyond 64 bits is caught here, not in torch.
+    volume = math.prod(size or 1 for size in shape)
+    return volume < MAX_ELEMENTS and not (has_elements and 0 in shape and volume > MAX_EMPTY)
+
+
 def _encode_tensor(value: torch.Tensor, out: _Output) -> None:
     out.count_tensor()
     if value.layout is not torch.strided or value.is_quantized or value.is_nested:
@@ -187,7 +198,7 @@ def _encode_tensor(value: torch.Tensor, out: _Output) -> None:
     out.block(b"X", name.encode())
     out.block(b"", value.device.type.encode())
     out.write(b"T" if value.requires_grad else b"F")
-    if math.prod(size or 1 for size in value.shape) >= MAX_ELEMENTS:
+    if not _is_possible(tuple(value.shape), value.device.type != "meta"):
         raise NotData(f"a tensor of shape {str(tuple(value.shape))[:80]}")
     _encode_shape(tuple(value.shape), out)
     if value.device.type != "meta":
@@ -216,7 +227,7 @@ def _encode_array(value: np.ndarray, out: _Output) -> None:
     if value.nbytes > out.limit:
         raise NotData(f"an array of {value.size:,} elements, which is more than {out.limit // 2**20} MiB")
     out.block(b"A", value.dtype.name.encode())
-    if math.prod(size or 1 for size in value.shape) >= MAX_ELEMENTS:
+    if not _is_possible(value.shape, True):
         raise NotData(f"an array of shape {str(value.shape)[:80]}")
     _encode_shape(value.shape, out)
     out.block(b"", np.ascontiguousarray(value).tobytes())
@@ -293,11 +304,10 @@ class _Input:
             raise Malformed("impossible size")
         return sizes
 
-    def shape(self) -> tuple[int, ...]:
+    def shape(self, has_elements: bool = True) -> tuple[int, ...]:
         """Sizes that a tensor could have."""
         shape = self.sizes()
-        # Python integers: a product beyond 64 bits is caught here, not in torch.
-        if math.prod(size or 1 for size in shape) >= MAX_ELEMENTS:
+        if not _is_possible(shape, has_elements):
             raise Malformed("impossible shape")
         return shape
 
@@ -355,7 +365,10 @@ def _decode_keyed(reader: _Input, depth: int, with_items: bool) -> dict[Any, Any
     content: dict[Any, Any] = {}
     hashes: Counter[int] = Counter()
     for _ in range(reader.key_count()):
+        tensors = reader.tensors
         key = _decode(reader, depth + 1)
+        if with_items and reader.tensors > tensors:
+            raise Malformed("a tensor for a key")
         try:
             hashes[hash(key)] += 1
         except TypeError:
@@ -391,7 +404,7 @@ def _decode_tensor(reader: _Input) -> torch.Tensor:
     flag = bytes(reader.take(1))
     if flag not in (b"T", b"F"):
         raise Malformed("bad flag")
-    shape = reader.shape()
+    shape = reader.shape(has_elements=device != "meta")
     dtype = _TORCH_DTYPE[name]
     if device == "meta":
         tensor = torch.empty(shape, dtype=dtype, device="meta")

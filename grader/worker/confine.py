@@ -12,6 +12,7 @@ import platform
 import re
 import resource
 import struct
+import sys
 from dataclasses import dataclass
 
 CLONE_NEWNS = 0x00020000
@@ -24,14 +25,43 @@ _MS_NOSUID, _MS_NODEV, _MS_NOEXEC = 2, 4, 8
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_CAPBSET_DROP, _PR_SET_NO_NEW_PRIVS = 1, 4, 24, 38
 _PR_SET_CHILD_SUBREAPER = 36
 _PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, _SECCOMP_ALLOW, _SECCOMP_ERRNO = 22, 2, 0x7FFF0000, 0x00050000
-# Architecture (linux/audit.h) and numbers of: memfd_create, memfd_secret, shmget (memory that no limit counts),
-# io_uring_setup, bpf, perf_event_open, userfaultfd, add_key, request_key, keyctl (much kernel, no use here).
-_REFUSED_CALLS = {
-    "x86_64": (0xC000003E, (319, 447, 29, 425, 321, 298, 323, 248, 249, 250)),
-    "aarch64": (0xC00000B7, (279, 447, 194, 425, 280, 241, 282, 217, 218, 219)),
-}
+_MAP_SHARED, _MAP_ANONYMOUS = 0x01, 0x20
+# Local ones, the two internets (there is no network), and what glibc asks for the names of interfaces. Others lie
+# in no network namespace, as the one from a virtual machine to its host, or are much kernel of no use here.
+_SOCKET_FAMILIES = (1, 2, 10, 16)
+
+
+@dataclass(frozen=True)
+class _Calls:
+    """Numbers of system calls on one kind of processor, which has this number itself in linux/audit.h."""
+
+    architecture: int
+    mmap: int
+    sockets: tuple[int, int]  # socket, socketpair
+    clone3: int
+    refused: tuple[int, ...]
+
+
+# Refused, in this order. Memory that no limit counts: memfd_create, memfd_secret, shmget, semget, msgget, mq_open,
+# io_setup. Other processes: ptrace, process_vm_readv, process_vm_writev, pidfd_getfd, kcmp. Other namespaces and file
+# systems: unshare, setns, mount, umount2, pivot_root, chroot, open_tree, move_mount, fsopen, mount_setattr,
+# name_to_handle_at, open_by_handle_at. Much kernel, no use here: io_uring_setup, bpf, perf_event_open, userfaultfd,
+# add_key, request_key, keyctl, fanotify_init, syslog.
+_CALLS = {
+    "x86_64": _Calls(
+        0xC000003E, 9, (41, 53), 435,
+        (319, 447, 29, 64, 68, 240, 206, 101, 310, 311, 438, 312, 272, 308, 165, 166, 155, 161, 428, 429, 430, 442,
+         303, 304, 425, 321, 298, 323, 248, 249, 250, 300, 103),
+    ),
+    "aarch64": _Calls(
+        0xC00000B7, 222, (198, 199), 435,
+        (279, 447, 194, 190, 186, 180, 0, 117, 270, 271, 438, 272, 97, 268, 40, 39, 41, 51, 428, 429, 430, 442,
+         264, 265, 425, 280, 241, 282, 217, 218, 219, 262, 116),
+    ),
+}  # fmt: skip
 _CAPABILITY_VERSION_3 = 0x20080522
 NOBODY = 65534
+_FREE_USERS = ((2**30, 2**31 - 2), (30_000, 60_000))  # the second where the first are not to be had, as in containers
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -73,6 +103,11 @@ def end_with_parent() -> None:
     _libc.prctl(_PR_SET_PDEATHSIG, 9, 0, 0, 0)
 
 
+def be_the_first_to_go() -> None:
+    """Have the kernel choose this process and what it starts when the machine runs out of memory."""
+    _try_write("/proc/self/oom_score_adj", "1000")
+
+
 def adopt_orphans() -> None:
     """Become the parent of descendants whose own parent has ended."""
     _libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
@@ -103,7 +138,7 @@ def enter_namespaces(limits: Limits) -> None:
         # The root user is exempt from the limit on processes, and owns too much.
         os.setgroups([])
         os.setresgid(NOBODY, NOBODY, NOBODY)
-        os.setresuid(NOBODY, NOBODY, NOBODY)
+        _become_a_user_of_ones_own()
         _libc.prctl(_PR_SET_DUMPABLE, 1, 0, 0, 0)
     user, group = os.getuid(), os.getgid()
     # Set before the user namespace is made: it counts its own processes against this.
@@ -131,24 +166,46 @@ def drop_capabilities() -> None:
     _check(_libc.capset(header, (ctypes.c_uint32 * 6)()), "capset")
 
 
+def _become_a_user_of_ones_own() -> None:
+    """Stop being root. Workers that were the same user would share that user's limit on processes."""
+    for first, last in _FREE_USERS:
+        user = first + int.from_bytes(os.urandom(4), "little") % (last - first)
+        try:
+            return os.setresuid(user, user, user)
+        except OSError:
+            pass
+    os.setresuid(NOBODY, NOBODY, NOBODY)
+
+
 def refuse_system_calls() -> None:
     """Have the kernel refuse calls that get around the limits or that no exercise needs; see seccomp(2).
 
     Raises:
         OSError: the kernel has no seccomp filters.
     """
-    numbers = _REFUSED_CALLS.get(platform.machine())
-    if numbers is None:
+    calls = _CALLS.get(platform.machine())
+    if calls is None:
         return
-    architecture, calls = numbers
-    # Instructions of classic BPF: (code, jump if true, jump if false, operand); see linux/filter.h.
-    load, equal, at_least, give = 0x20, 0x15, 0x35, 0x06
+    # Instructions of classic BPF: (code, jump if true, jump if false, operand); see linux/filter.h. The first
+    # argument of a call lies at byte 16 of what a filter is shown, the fourth at byte 40.
+    load, equal, at_least, both, give = 0x20, 0x15, 0x35, 0x54, 0x06
     refuse = _SECCOMP_ERRNO | errno.EPERM
-    program = [(load, 0, 0, 4), (equal, 1, 0, architecture), (give, 0, 0, refuse), (load, 0, 0, 0)]
+    program = [(load, 0, 0, 4), (equal, 1, 0, calls.architecture), (give, 0, 0, refuse), (load, 0, 0, 0)]
     # From this number on, x86-64 has the same calls once more, for the x32 ABI.
     program += [(at_least, 0, 1, 0x40000000), (give, 0, 0, refuse)]
-    for number in calls:
+    for number in calls.refused:
         program += [(equal, 0, 1, number), (give, 0, 0, refuse)]
+    # Its flags are out of a filter's sight; glibc does without where there seems to be none.
+    program += [(equal, 0, 1, calls.clone3), (give, 0, 0, _SECCOMP_ERRNO | errno.ENOSYS)]
+    # Shared memory without a file belongs to no process once it is not mapped: nothing would count it.
+    shared = _MAP_SHARED | _MAP_ANONYMOUS
+    program += [(equal, 0, 5, calls.mmap), (load, 0, 0, 40), (both, 0, 0, shared), (equal, 0, 1, shared)]
+    program += [(give, 0, 0, refuse), (give, 0, 0, _SECCOMP_ALLOW)]
+    families = len(_SOCKET_FAMILIES)
+    for number in calls.sockets:
+        program += [(equal, 0, families + 3, number), (load, 0, 0, 16)]
+        program += [(equal, families - place, 0, family) for place, family in enumerate(_SOCKET_FAMILIES)]
+        program += [(give, 0, 0, _SECCOMP_ERRNO | errno.EAFNOSUPPORT), (give, 0, 0, _SECCOMP_ALLOW)]
     program.append((give, 0, 0, _SECCOMP_ALLOW))
     code = b"".join(struct.pack("HBBI", *instruction) for instruction in program)
     memory = ctypes.create_string_buffer(code)
@@ -167,6 +224,10 @@ def limit_resources(limits: Limits, address_space: bool) -> None:
     _lower(resource.RLIMIT_CORE, 0)
     _lower(resource.RLIMIT_NOFILE, limits.open_files)
     _lower(resource.RLIMIT_FSIZE, limits.file_bytes)
+    if sys.platform == "linux":
+        # A share of the machine's time or of its unswappable memory that its user may have, and no submission.
+        for which in (resource.RLIMIT_RTPRIO, resource.RLIMIT_NICE, resource.RLIMIT_MSGQUEUE, resource.RLIMIT_MEMLOCK):
+            _lower(which, 0)
     if address_space and os.path.exists("/proc/self/statm"):
         with open("/proc/self/statm") as statm:
             now = int(statm.read().split()[0]) * resource.getpagesize()

@@ -1,15 +1,20 @@
 """Turns the text of a learner's lesson into a module whose names a probe can ask for."""
 
 from __future__ import annotations
+import __future__
 
 import linecache
 import sys
 import traceback
 from collections.abc import Sequence
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
 from types import CodeType, ModuleType
 from typing import Any
 
 from grader.worker.probes import MissingName
+
+_FUTURE_FLAGS = sum({getattr(__future__, name).compiler_flag for name in __future__.all_feature_names})
 
 
 class Names:
@@ -25,7 +30,39 @@ class Names:
             raise MissingName(name) from None
 
 
-def load_lesson(name: str, filename: str, segments: Sequence[tuple[str, int, bool]]) -> Names:
+class _OwnModules(MetaPathFinder, Loader):
+    """Finds modules of the learner's own beside the lesson, when no installed one has their name.
+
+    They go by their bare name and as part of the packages `TOPIC` and `exercises.TOPIC`.
+    """
+
+    def __init__(self, package: str, modules: Sequence[tuple[str, str, str]]) -> None:
+        self.packages = {package, "exercises", f"exercises.{package}"}
+        self.sources = {
+            prefix + name: (filename, source)
+            for name, filename, source in modules
+            for prefix in ("", f"{package}.", f"exercises.{package}.")
+        }
+
+    def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
+        if fullname in self.sources:
+            return ModuleSpec(fullname, self, origin=self.sources[fullname][0])
+        return ModuleSpec(fullname, self, is_package=True) if fullname in self.packages else None
+
+    def exec_module(self, module: ModuleType) -> None:
+        filename, source = self.sources.get(module.__name__, ("", ""))
+        module.__file__ = filename
+        _show_source(filename, source)
+        exec(_compiled(source, filename)[0], vars(module))
+
+
+def load_lesson(
+    name: str,
+    filename: str,
+    segments: Sequence[tuple[str, int, bool]],
+    package: str = "",
+    modules: Sequence[tuple[str, str, str]] = (),
+) -> Names:
     """Run a lesson as a module.
 
     Args:
@@ -33,32 +70,52 @@ def load_lesson(name: str, filename: str, segments: Sequence[tuple[str, int, boo
         filename: what tracebacks call its file.
         segments: stretches of the source, run in turn: text, number of its first line, and whether the lesson
             needs it. One that is not needed and raises is passed over.
+        package: what `from .` means in it: the topic.
+        modules: the learner's own beside it, that may be imported: name, file name and text of each.
 
     Raises:
         Exception: whatever a required segment raises, SyntaxError included.
     """
+    for finder in [finder for finder in sys.meta_path if isinstance(finder, _OwnModules)]:
+        # Of another lesson, in a process that loads several.
+        sys.meta_path.remove(finder)
+        for found in [*finder.sources, *finder.packages]:
+            sys.modules.pop(found, None)
+    if package:
+        sys.meta_path.append(_OwnModules(package, modules))  # Behind all others: what is installed is not shadowed.
     module = ModuleType(name)
     module.__dict__.update(__file__=filename, __lesson__=True)
+    if package:
+        module.__package__ = package
     sys.modules[name] = module
     text = ""
     for source, first_line, _ in segments:
         text += "\n" * (first_line - 1 - text.count("\n")) + source + "\n"
-    # So that inspect.getsource and tracebacks find the text, which is in no file here.
-    linecache.cache[filename] = (len(text), None, text.splitlines(keepends=True), filename)
+    _show_source(filename, text)
+    flags = 0
     for source, first_line, required in segments:
         try:
-            exec(_compiled("\n" * (first_line - 1) + source, filename), vars(module))
+            # As in a notebook, what one segment imports from __future__ holds for those after it.
+            code, flags = _compiled("\n" * (first_line - 1) + source, filename, flags)
+            exec(code, vars(module))
         except Exception:
             if required:
                 raise
     return Names(module)
 
 
-def _compiled(source: str, filename: str) -> CodeType:
+def _show_source(filename: str, text: str) -> None:
+    """Have inspect.getsource and tracebacks find a text that is in no file here."""
+    linecache.cache[filename] = (len(text), None, text.splitlines(keepends=True), filename)
+
+
+def _compiled(source: str, filename: str, flags: int = 0) -> tuple[CodeType, int]:
+    """The code of a source, and the flags of `flags` and of its own imports from __future__."""
     try:
-        return compile(source, filename, "exec", dont_inherit=True)
+        code = compile(source, filename, "exec", flags, dont_inherit=True)
     except (RecursionError, MemoryError):
         raise SyntaxError("the code is nested too deep") from None
+    return code, flags | code.co_flags & _FUTURE_FLAGS
 
 
 def own_frames(error: BaseException, filename: str) -> list[tuple[int, str]]:

@@ -23,7 +23,8 @@ READY = b"ready"
 def serve(channel: socket.socket) -> None:
     """Say that it is ready, answer requests until the judge closes the channel, then end the process.
 
-    The first request is the lesson: ``{"name", "filename", "segments", "max_bytes"}``, as for `load_lesson`.
+    The first request is the lesson: ``{"name", "filename", "segments", "package", "modules", "max_bytes"}``, as for
+    `load_lesson`.
     Every request begins with a nonce, which the reply repeats, so that no reply can stand for another.
     """
     send_frame(channel, READY)
@@ -37,7 +38,9 @@ def serve(channel: socket.socket) -> None:
 
             def load(lesson: dict[str, Any] = lesson) -> None:
                 nonlocal names
-                names = load_lesson(lesson["name"], lesson["filename"], lesson["segments"])
+                names = load_lesson(
+                    lesson["name"], lesson["filename"], lesson["segments"], lesson["package"], lesson["modules"]
+                )
 
             reply = answer(load, filename)
         else:

@@ -4,9 +4,9 @@ It runs no code of a submission. It starts, kills and watches workers as the jud
 JSON datagrams:
 
 - to the zygote: ``{"spawn": id, "gpu": bool}`` with two descriptors (the worker's channel, its output),
-  ``{"kill": id}``
+  ``{"kill": id}``, ``{"delay": id}``
 - from the zygote: ``{"ready": level}`` or ``{"failed": why}`` once, ``{"exited": id, "code": wait status,
-  "reason": null or "memory"}``
+  "reason": null or "memory"}``, ``{"delayed": id, "seconds": how long it stood ready to run and had no processor}``
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from grader.worker import confine
 from grader.worker.confine import Limits
 
 WATCH_SECONDS = 0.1
-_UNBACKED = re.compile(rb"^Rss(?:Anon|Shmem):\s*(\d+) kB", re.MULTILINE)
+_UNBACKED = re.compile(rb"^(?:RssAnon|RssShmem|VmSwap):\s*(\d+) kB", re.MULTILINE)
 CHANNEL_DESCRIPTOR = 3
 
 
@@ -107,6 +107,8 @@ class Zygote:
     def _confine(self, gpu: bool) -> None:
         # A process group reaches across PID namespaces: without its own, a worker could signal the others.
         os.setsid()
+        # Whatever makes this machine run out of memory, a worker is what it can spare.
+        confine.be_the_first_to_go()
         if self.sandbox:
             confine.enter_namespaces(self.limits)
         else:
@@ -122,6 +124,10 @@ class Zygote:
             self._spawn(order["spawn"], order["gpu"], *descriptors)
             for descriptor in descriptors:
                 os.close(descriptor)
+        elif "delay" in order:
+            child = self.children.get(order["delay"])
+            seconds = max(map(_run_delay, _family(child.pid, _parents()))) if child else 0.0
+            self._tell({"delayed": order["delay"], "seconds": seconds})
         elif order["kill"] in self.children:
             self._kill(self.children[order["kill"]])
         return True
@@ -174,9 +180,7 @@ class Zygote:
     def _watch_memory(self) -> None:
         parents = _parents()
         for child in list(self.children.values()):
-            family = {child.pid}
-            while grown := {pid for pid, parent in parents.items() if parent in family} - family:
-                family |= grown
+            family = _family(child.pid, parents)
             if sum(max(0, _private_memory(pid) - self.own_memory) for pid in family) > self.limits.memory:
                 child.reason = "memory"
                 self._kill(child)
@@ -213,6 +217,23 @@ def _parents() -> dict[int, int]:
             except OSError:
                 pass
     return parents
+
+
+def _family(pid: int, parents: dict[int, int]) -> set[int]:
+    """A process and all below it."""
+    family = {pid}
+    while grown := {child for child, parent in parents.items() if parent in family} - family:
+        family |= grown
+    return family
+
+
+def _run_delay(pid: int) -> float:
+    """Seconds in which a process could have run and others did; 0 where the kernel does not say."""
+    try:
+        with open(f"/proc/{pid}/schedstat", "rb") as file:
+            return int(file.read().split()[1]) / 1e9
+    except (OSError, IndexError, ValueError):
+        return 0.0
 
 
 def _private_memory(pid: int) -> int:

@@ -1,7 +1,6 @@
 # Class: eat the machine
 # Tries: to write until no disk in sight has room.
-# Must: error
-# Says: OSError
+# Must: error or timeout
 import itertools
 import os
 
