@@ -367,13 +367,14 @@ def _suite_tests(files: HiddenFiles, lesson_id: str) -> dict[str, tuple[str, ...
         raise CourseError(f"{place}:{error.lineno}: {error.msg}") from None
     tests: dict[str, tuple[str, ...]] = {}
     for node in tree.body:
-        if isinstance(node, ast.ClassDef) and (name := _marked_exercise(node)):
+        if isinstance(node, ast.ClassDef) and (name := marked_exercise(node)):
             methods = [item.name for item in node.body if isinstance(item, ast.FunctionDef)]
             tests[name] = tests.get(name, ()) + tuple(in_words(m) for m in methods if m.startswith("test_"))
     return tests
 
 
-def _marked_exercise(node: ast.ClassDef) -> str | None:
+def marked_exercise(node: ast.ClassDef) -> str | None:
+    """The exercise that a suite's class judges, by its marker; None if it has none."""
     for decorator in node.decorator_list:
         if isinstance(decorator, ast.Call) and isinstance(decorator.func, ast.Name) and decorator.func.id == "exercise":
             return ast.literal_eval(decorator.args[0])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import platform
@@ -19,7 +20,7 @@ from grader.bench.steps import Steps, show_steps
 from grader.bench.submissions import MadeSubmission, make_submissions
 from grader.bench.table import Report, Way, disagreements
 from grader.bench.tally import points_of
-from grader.course import ROOT, Course, Exercise, load_course, suite_path
+from grader.course import ROOT, Course, Exercise, load_course, marked_exercise, suite_path
 from grader.grading import worker_pool
 from grader.judge import judge
 from grader.result import Result
@@ -55,14 +56,24 @@ def measure_saves() -> tuple[list[SaveTimes], str]:
     """
     course = load_course()
     exercises = [exercise for exercise in course.exercises if exercise.tests]
-    total = 1 + 2 * min(SAVED_EXERCISES, len(exercises))
+    total = 2 * min(SAVED_EXERCISES, len(exercises))
     with tempfile.TemporaryDirectory(prefix="grader-bench-") as scratch, show_steps(total) as steps:
         bench = _Bench(course, exercises, 2, Path(scratch), steps)
-        classes = bench.test_classes()
+        classes = {name: found for lesson_id in bench.lesson_ids for name, found in classes_of(lesson_id).items()}
         with worker_pool(exercises, course, gpu="off") as pool:
+            steps.say("f  how long each exercise's tests take")
             solved = bench.judged(bench.read(bench.made[0]), pool)
         saves = bench.saves({exercise.id: exercise.seconds for exercise in solved.exercises}, classes)
     return saves, saves_note(len(saves))
+
+
+def classes_of(lesson_id: str) -> dict[str, str]:
+    """pytest's name for the test class of each exercise of a lesson, by the exercise's id."""
+    path = suite_path(lesson_id)
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    classes = [node for node in tree.body if isinstance(node, ast.ClassDef)]
+    marked = {name: node.name for node in classes if (name := marked_exercise(node))}
+    return {f"{lesson_id}/{name}": f"{path.relative_to(ROOT)}::{found}" for name, found in marked.items()}
 
 
 def saves_note(exercises: int) -> str:
@@ -184,15 +195,6 @@ class _Bench:
         warm = Way("b", "grader, warm pool", statistics.median(rounds["b"]), points["b"])
         floor = Way("e", "one warm process, no isolation", statistics.median(rounds["e"]), points["e"])
         return warm, floor, ", ".join(texts)
-
-    def test_classes(self) -> dict[str, str]:
-        """The test class of each exercise, by its id, from a run of plain pytest."""
-        self.steps.take("c  pytest of the solutions")
-        suites = [str(suite_path(lesson_id).relative_to(ROOT)) for lesson_id in self.lesson_ids]
-        file = self.scratch / "result.json"
-        self.pytest(suites, str(self.folders[self.made[0].name]), file)
-        notes = json.loads(file.read_text(encoding="utf-8"))
-        return {note["exercise"]: nodeid.rsplit("::", 1)[0] for nodeid, note in notes.items()}
 
     def saves(self, seconds: dict[str, float], classes: dict[str, str]) -> list[SaveTimes]:
         """Saves in `watch`, of exercises whose own tests take little time, and plain pytest of the same."""

@@ -3,7 +3,8 @@
 - in: ``{"order": number, "exercises": [id, ...]}``, ``{"cancel": number}``; the end of input ends the process
 - out: ``{"ready": isolation, "note": why it is no stronger, or null}`` once; for each exercise ``{"order": number,
   "exercise": id}`` when it begins and ``{"order": number, "result": grader/result/v1, "output": text}`` or
-  ``{"order": number, "problem": text}`` at its end; ``{"done": number}``; ``{"failed": text}`` when it cannot go on
+  ``{"order": number, "problem": text}`` at its end, and once more with ``"closer": true`` if a known mistake was
+  found in it; ``{"done": number}``; ``{"failed": text}`` when it cannot go on
 """
 
 from __future__ import annotations
@@ -25,8 +26,9 @@ if TYPE_CHECKING:
     from grader.suites import RunSuites
     from grader.workers import WorkerPool
 
-Grade = Callable[[str], tuple[dict[str, Any], str]]
+Grade = Callable[[str, bool], dict[str, Any] | None]
 
+SETTLED = ("passed", "not_attempted", "not_assessed")
 CANCEL_STEP_SECONDS = 0.02
 END_SECONDS = 1.0
 
@@ -122,9 +124,7 @@ def _serve(orders: _Orders, say: Any, isolation: str, gpu: str, folder: Path) ->
         pool.prepare()
 
         def work(run_suites: RunSuites) -> None:
-            def grade(exercise_id: str) -> tuple[dict[str, Any], str]:
-                return _grade(exercise_id, course, pool, run_suites, gpu, folder)
-
+            grade = _Grader(course, pool, run_suites, gpu, folder)
             say(ready=pool.isolation.level, note=pool.isolation.why)
             while (order := orders.waiting.get()) is not None:
                 orders.running = order["order"]
@@ -142,37 +142,65 @@ def _grade_all(order: dict[str, Any], grade: Grade, orders: _Orders, say: Any) -
 
     number = order["order"]
     for exercise_id in order["exercises"]:
-        if orders.is_off(number):
-            return
-        say(order=number, exercise=exercise_id)
-        try:
-            result, output = grade(exercise_id)
-        except (GraderFailed, CourseError):
+        # The verdict first; what mistake it is like takes longer to find out.
+        for closer in (False, True):
             if orders.is_off(number):
                 return
-            raise
-        except GraderError as error:
-            say(order=number, problem=str(error))
-            continue
-        if not orders.is_off(number):
-            say(order=number, result=result, output=output)
+            if not closer:
+                say(order=number, exercise=exercise_id)
+            try:
+                told = grade(exercise_id, closer)
+            except (GraderFailed, CourseError):
+                if orders.is_off(number):
+                    return
+                raise
+            except GraderError as error:
+                told = {"problem": str(error)}
+            if told and not orders.is_off(number):
+                say(order=number, **told, **({"closer": True} if closer else {}))
+            if not told or "problem" in told or told["result"]["exercises"][0]["status"] in SETTLED:
+                break
 
 
-def _grade(
-    exercise_id: str, course: Course, pool: WorkerPool, run_suites: RunSuites, gpu: str, folder: Path
-) -> tuple[dict[str, Any], str]:
-    """The result of one exercise as it is in the learner's folder now, as JSON, and what its code printed."""
-    from grader.course import Course
-    from grader.grading import require_data
-    from grader.judge import judge
-    from grader.result import to_json
-    from grader.submission import read_submission
+class _Grader:
+    """Grades one exercise as it is in the learner's folder, with everything kept that can be."""
 
-    exercise = course.exercise(exercise_id)
-    require_data([exercise], course)
-    submission = read_submission(folder, Course((course.lesson(exercise.lesson_id),)))
-    result = judge(submission, [exercise], pool, seed=secrets.randbelow(2**31), gpu=gpu, run_suites=run_suites)
-    return to_json(result), result.exercises[0].output
+    def __init__(self, course: Course, pool: WorkerPool, run_suites: RunSuites, gpu: str, folder: Path) -> None:
+        from grader.diagnosis import Diagnostician
+
+        self.course = course
+        self.pool = pool
+        self.run_suites = run_suites
+        self.gpu = gpu
+        self.folder = folder
+        self.diagnostician = Diagnostician(course, pool)
+        # One for as long as we run: from one save to the next it is the answer that changes, and not the inputs too.
+        self.seed = secrets.randbelow(2**31)
+
+    def __call__(self, exercise_id: str, closer: bool) -> dict[str, Any] | None:
+        """The result as JSON and what the code printed; if `closer`, only where it shows a known mistake."""
+        from grader.course import Course
+        from grader.grading import require_data
+        from grader.judge import judge
+        from grader.result import to_json
+        from grader.submission import read_submission
+
+        exercise = self.course.exercise(exercise_id)
+        require_data([exercise], self.course)
+        submission = read_submission(self.folder, Course((self.course.lesson(exercise.lesson_id),)))
+        result = judge(
+            submission,
+            [exercise],
+            self.pool,
+            seed=self.seed,
+            gpu=self.gpu,
+            run_suites=self.run_suites,
+            diagnostician=self.diagnostician if closer else None,
+        )
+        graded = result.exercises[0]
+        if closer and not graded.misconception:
+            return None
+        return {"result": to_json(result), "output": graded.output}
 
 
 if __name__ == "__main__":

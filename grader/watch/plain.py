@@ -7,7 +7,6 @@ import asyncio
 from rich.console import Console
 from rich.text import Text
 
-from grader.reports.terminal import signs_of
 from grader.reports.wording import sentence
 from grader.watch import view
 from grader.watch.session import Session, Verdict
@@ -61,5 +60,5 @@ class PlainView:
         if verdict.result is None:
             self.screen.print(Text(sentence(verdict.problem or ""), style="red"))
             return
-        for line in view.result_lines(verdict.result, signs_of(self.screen)):
+        for line in view.result_lines(verdict.result, self.screen):
             self.screen.print(line)

@@ -122,6 +122,7 @@ class Screen:
             "q": self.quit,
             "c-c": self.quit,
             "c-d": self.quit,
+            "<sigint>": self.quit,
             "?": lambda: self._turn_to("keys"),
             "escape": lambda: self._turn_to("exercise"),
             "enter": self._enter,

@@ -27,30 +27,36 @@ class Grading(Protocol):
 
 @dataclass
 class Order:
-    """Exercises that are being graded: `begun` is how many of them, `since` when, on time.monotonic's clock."""
+    """Exercises that are being graded: `begun` is how many of them, `told` how many have a verdict.
+
+    `since` is when it was given, on time.monotonic's clock.
+    """
 
     number: int
     exercises: list[str]
     why: str
     begun: int = 0
+    told: int = 0
     since: float = field(default_factory=time.monotonic)
 
 
 @dataclass
 class Verdict:
-    """What became of an exercise when it was graded last: a result, or the problem that kept it from being graded."""
+    """What became of an exercise when it was graded last, and `at` what time of day.
+
+    A result, or the problem that kept it from being graded.
+    """
 
     result: ExerciseResult | None
     problem: str | None
-    seconds: float
+    at: str = ""
 
 
 class Session:
     """One run of `watch`. `changed` is called whenever there is something else to show.
 
     `record_file` is the learner's record, by default the course's. `state` is "starting", "ready" or "failed" and
-    tells of the grading process; `why` what failed, or why there is no sandbox. `saved` is when changes of exercises
-    were noticed, on time.perf_counter's clock.
+    tells of the grading process; `why` what failed, or why there is no sandbox.
     """
 
     def __init__(
@@ -76,7 +82,6 @@ class Session:
         self.notice = ""
         self.orders: list[Order] = []
         self.count = 0
-        self.saved: dict[str, float] = {}
         self.on_verdict: Callable[[str, Verdict], None] = lambda exercise_id, verdict: None
         self._remember_current()
 
@@ -195,7 +200,6 @@ class Session:
             # What one is at is what one waits for.
             wanted.remove(self.current.id)
             wanted.insert(0, self.current.id)
-        self.saved = dict.fromkeys(wanted, time.perf_counter())
         if wanted:
             self.grade(wanted, "saved")
         self.changed()
@@ -216,7 +220,7 @@ class Session:
         if "ready" in message:
             self.state, self.isolation, self.why = "ready", message["ready"], message["note"]
             for order in self.orders:
-                order.begun, order.since = 0, time.monotonic()
+                order.begun, order.told, order.since = 0, 0, time.monotonic()
                 if self.grading:
                     self.grading.grade(order.number, order.exercises)
         elif "failed" in message:
@@ -235,13 +239,13 @@ class Session:
             order.begun += 1
             return
         exercise_id = order.exercises[order.begun - 1]
-        now = time.perf_counter()
-        verdict = Verdict(None, message.get("problem"), now - self.saved.get(exercise_id, now))
+        verdict = Verdict(None, message.get("problem"), time.strftime("%H:%M:%S"))
         if "result" in message:
             found = from_json(message["result"]).exercises[0]
             verdict.result = result = replace(found, output=message["output"])
-            self._change(lambda record: record.note([result]))
+            if "closer" not in message:
+                self._change(lambda record: record.note([result]))
         self.verdicts[exercise_id] = verdict
-        self.on_verdict(exercise_id, verdict)
-        if order.begun == len(order.exercises):
-            self.orders.remove(order)
+        if "closer" not in message:
+            order.told += 1
+            self.on_verdict(exercise_id, verdict)

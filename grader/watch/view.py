@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import textwrap
 import time
 from collections.abc import Iterable
 from itertools import groupby
@@ -13,6 +14,7 @@ from rich.text import Text
 from grader.course import Exercise
 from grader.learner.help import as_code, hint_lines
 from grader.learner.overview import marks
+from grader.reports.details import details
 from grader.reports.terminal import STYLE, signs_of
 from grader.reports.wording import STATUS, number, plain, sentence
 from grader.result import ExerciseResult
@@ -69,6 +71,8 @@ def status_line(session: Session, screen: Console) -> Text:
         what = "Warming up: importing torch, reading the tests"
         return Text(f"{what} ({seconds} s). You can go on meanwhile.", style="dim")
     order = session.order
+    if order and order.told == order.begun > 0 and order.begun == len(order.exercises):
+        return Text("Looking whether this is a mistake that is known ...", style="yellow")
     if order:
         name = order.exercises[max(order.begun, 1) - 1].rsplit("/", 1)[1]
         many = f" ({max(order.begun, 1)} of {len(order.exercises)})" if len(order.exercises) > 1 else ""
@@ -143,7 +147,8 @@ def _verdict_lines(session: Session, exercise: Exercise, screen: Console) -> lis
         return [Text(sentence(verdict.problem or ""), style="red")]
     if verdict.result.status == "not_attempted":
         return [*_task(session, exercise), Text(), Text("Not written yet: the stub is still there.", style="dim")]
-    return result_lines(verdict.result, signs_of(screen)) + _after(session, exercise, verdict)
+    outcome, *lines = result_lines(verdict.result, screen)
+    return [Text.assemble(outcome, (f"  at {verdict.at}", "dim")), *lines, *_after(session, exercise, verdict)]
 
 
 def _task(session: Session, exercise: Exercise) -> list[Text]:
@@ -161,30 +166,45 @@ def _task(session: Session, exercise: Exercise) -> list[Text]:
     return [Text(head, style="cyan"), Text(f"    {summary}")]
 
 
-def result_lines(result: ExerciseResult, signs: dict[str, str]) -> list[Text]:
-    """A verdict: the outcome, the sentence that says most, and what the code printed."""
+def result_lines(result: ExerciseResult, screen: Console) -> list[Text]:
+    """A verdict: the outcome, the sentence that says most, what was compared, and what the code printed."""
     count, passed = len(result.tests), sum(test.status == "passed" for test in result.tests)
     style = STYLE.get(result.status, "red")
-    outcome = f"{signs[result.status]} {STATUS[result.status]}"
+    outcome = f"{signs_of(screen)[result.status]} {STATUS[result.status]}"
     test = result.decisive
     if result.status == "passed":
         left_out = sum(test.status == "not_assessed" for test in result.tests)
-        note = f"; {left_out} not assessed: {sentence(_not_assessed(result))}" if left_out else ""
+        note = f"; {left_out} not assessed" if left_out else ""
         lines = [Text.assemble((outcome, f"bold {style}"), f"  all {passed} tests{note}")]
+        if left_out:
+            lines += _indented(sentence(_not_assessed(result)), screen)
     elif test is None:
-        return [Text.assemble((outcome, style), f"  {sentence(_not_assessed(result))}")]
+        return [Text.assemble((outcome, style)), *_indented(sentence(_not_assessed(result)), screen)]
     else:
         lines = [Text.assemble((outcome, f"bold {style}"), f"  {plain(test.name)}")]
-        lines.append(Text(f"  {sentence(result.misconception or test.message or '')}"))
+        lines += _indented(sentence(result.misconception or test.message or ""), screen)
+        if result.misconception:
+            lines += [Text("  What showed it:", style="dim"), *_indented(sentence(test.message or ""), screen)]
+        if test.comparison:
+            lines += [Text(f"  {line}", style="dim") for line in details(test.comparison, screen.width - 2)]
         if passed:
             lines.append(Text(f"  {passed} of {count} tests pass.", style="dim"))
+    return lines + _printed_lines(result)
+
+
+def _printed_lines(result: ExerciseResult) -> list[Text]:
+    """The beginning of what the learner's own code printed."""
     printed = [plain(line) for line in result.output.splitlines() if line.strip()]
-    lines += [
+    lines = [
         Text(f"  | {line}", style="dim", no_wrap=True, overflow="ellipsis") for line in printed[:MOST_OUTPUT_LINES]
     ]
     if len(printed) > MOST_OUTPUT_LINES:
         lines.append(Text(f"  | ... and {len(printed) - MOST_OUTPUT_LINES} more lines printed", style="dim"))
     return lines
+
+
+def _indented(text: str, screen: Console) -> list[Text]:
+    return [Text(f"  {line}") for line in textwrap.wrap(text, screen.width - 3)]
 
 
 def _not_assessed(result: ExerciseResult) -> str:
