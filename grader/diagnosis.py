@@ -253,7 +253,7 @@ def same(mine: Any, other: Any, error: BaseException | None = None) -> bool:
 def _same_errors(mine: dict[str, Any], other: dict[str, Any], error: BaseException | None) -> bool:
     if mine["type"] != other["type"]:
         return False
-    if isinstance(error, Mismatch) and error.seen is mine and error.pattern:
+    if isinstance(error, Mismatch) and error.seen == mine and error.pattern:
         return not re.search(error.pattern, other["message"], re.IGNORECASE)
     return True
 

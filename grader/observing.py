@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import SimpleNamespace
@@ -34,12 +35,22 @@ class Unanswered(Exception):
 
 @dataclass(frozen=True)
 class Asked:
-    """One probe as it went down, and what came of it: data, or why there was none. `seconds` is how long it took."""
+    """One probe as it went down, and what came of it. `seconds` is how long it took.
+
+    `reply` is the data as it came, encoded (a test may change what it was given); or why there was none.
+    """
 
     probe: bytes
     gpu: bool
-    seen: Any
+    reply: bytes | Unanswered
     seconds: float
+
+    @functools.cached_property
+    def seen(self) -> Any:
+        """What the probe brought back, or the Unanswered that came instead."""
+        if isinstance(self.reply, Unanswered):
+            return self.reply
+        return _namespace(codec.decode(self.reply)["value"])
 
 
 # What taking data apart may raise that is not as it should be.

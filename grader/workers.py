@@ -311,6 +311,7 @@ class WorkerObserver:
         self.broken: dict[str, Unanswered] = {}
         self.printed: dict[str, str] = {}
         self.asked: list[Asked] = []
+        self.reply = b""  # the last one, as it came
 
     def observe(self, exercise: Exercise, probe: Probe, gpu: bool = False) -> object:
         """See grader.observing.Observer.
@@ -330,7 +331,7 @@ class WorkerObserver:
         except Unanswered as unanswered:
             self.asked.append(Asked(packed, gpu, unanswered, self.spent.get(exercise.id, 0.0) - before))
             raise
-        self.asked.append(Asked(packed, gpu, seen, self.spent.get(exercise.id, 0.0) - before))
+        self.asked.append(Asked(packed, gpu, self.reply, self.spent.get(exercise.id, 0.0) - before))
         return seen
 
     def ask_again(self, exercise: Exercise, packed: bytes, seconds: float) -> Any:
@@ -465,7 +466,8 @@ class WorkerObserver:
             reply = _exchange(self.pool, worker, nonce + body, seconds, self.max_bytes)
             if reply[:NONCE_BYTES] != nonce:
                 raise codec.Malformed("a reply out of turn")
-            return codec.decode(reply[NONCE_BYTES:])
+            self.reply = reply[NONCE_BYTES:]
+            return codec.decode(self.reply)
         except TimeoutError:
             self.close()
             raise _too_slow(self.seconds) from None
