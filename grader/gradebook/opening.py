@@ -7,6 +7,7 @@ import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 FORMS = "write sqlite:///gradebook.db or postgresql://USER@HOST/DATABASE"
 CONNECT_SECONDS = 10
-_DRIVERS = {"psycopg2": "psycopg2-binary"}
+_PACKAGES = {"psycopg": "'psycopg[binary]'", "psycopg2": "psycopg2-binary"}
 
 
 @contextmanager
@@ -32,16 +33,18 @@ def open_gradebook(url: str) -> Iterator[Gradebook]:
     from sqlalchemy.exc import DBAPIError, NoSuchModuleError
 
     address = _parse(url)
-    shown = _shown(address)
+    shown = without_password(_shown(address))
     if address.get_backend_name() == "postgresql" and "connect_timeout" not in address.query:
         address = address.update_query_dict({"connect_timeout": str(CONNECT_SECONDS)})
+    if address.drivername == "postgresql" and not find_spec("psycopg") and find_spec("psycopg2"):
+        address = address.set(drivername="postgresql+psycopg2")
     try:
         with _scripts_on_path():
             from nbgrader.api import Gradebook
 
             gradebook = Gradebook(address.render_as_string(hide_password=False), COURSE)
     except ModuleNotFoundError as error:
-        package = _DRIVERS.get(error.name or "", error.name)
+        package = _PACKAGES.get(error.name or "", error.name)
         raise GraderError(
             f"{shown} needs the package {package}, which is not installed: `{sys.executable} -m pip install {package}`"
         ) from None
@@ -70,6 +73,8 @@ def _parse(url: str) -> URL:
         _ = address.port
     except (ArgumentError, ValueError):
         raise GraderError(f"{without_password(url)} is no address of a gradebook: {FORMS}") from None
+    if "@" in (address.host or ""):
+        raise GraderError(f"{without_password(url)}: in a password, write @ as %40, : as %3A and / as %2F")
     if address.get_backend_name() == "sqlite":
         folder = Path(address.database or "").absolute().parent
         if not address.database or address.database == ":memory:":
@@ -81,7 +86,7 @@ def _parse(url: str) -> URL:
 
 def _shown(address: URL) -> str:
     if "password" in address.query:
-        address = address.update_query_dict({"password": "***"})
+        address = address.update_query_dict({"password": "hidden"})
     return address.render_as_string(hide_password=True)
 
 

@@ -25,7 +25,7 @@ from grader.gradebook.judging import judge_notebook
 from grader.gradebook.naming import lesson_of, test_cell
 from grader.gradebook.scores import feedback, set_score
 from grader.reports.wording import plain
-from grader.result import ExerciseResult, Result
+from grader.result import ExerciseResult, Result, for_learners
 
 MAX_CELLS = 10_000
 Resources = dict[str, Any]
@@ -135,7 +135,9 @@ class JudgeNotebook(NbGraderPreprocessor):
         except GraderError as error:
             self.log.error("grader: %s", error)
             raise
-        exercises = {e.id.rsplit("/", 1)[1]: e for e in result.exercises} if result else {}
+        # What is shown becomes the student's feedback, and others hand in later.
+        shown = for_learners(result).exercises if result else ()
+        exercises = {exercise.id.rsplit("/", 1)[1]: exercise for exercise in shown}
         resources["grader"] = {test_cell(e): exercises.get(e.name) for e in lesson.exercises}
         for cell in nb.cells:
             if _is_test(cell):

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from grader.classroom.grades import ClassGrades, StudentGrade
 from grader.course import Course, Exercise, Lesson
 from grader.gradebook.naming import assignment_name, notebook_name, solution_cell, test_cell
-from grader.gradebook.opening import open_gradebook
+from grader.gradebook.opening import open_gradebook, without_password
 from grader.gradebook.scores import auto_score, set_score
 from grader.progress import Show
 from grader.result import ExerciseResult
@@ -25,13 +26,26 @@ ABSENT = "the submission has no "  # how an exercise's message begins where the 
 class Written:
     """What is now in the gradebook: `by_hand` counts the scores that are left to a person."""
 
+    gradebook: str
     assignments: int
     students: int
     scores: int
     by_hand: int
 
+    def __str__(self) -> str:
+        text = f"Gradebook {self.gradebook}: {self.scores} scores of {self.students} students"
+        text += f" in {self.assignments} assignment{'s' * (self.assignments != 1)}"
+        return text + (f", {self.by_hand} of them left for grading by hand" if self.by_hand else "")
 
-def write_grades(grades: ClassGrades, course: Course, url: str, show: Show = lambda what, done, total: None) -> Written:
+
+def write_grades(
+    grades: ClassGrades,
+    course: Course,
+    url: str,
+    *,
+    due: float | None = None,
+    show: Show = lambda what, done, total: None,
+) -> Written:
     """Write all of a class, student by student; a second time changes only what is different.
 
     An assignment is a lesson, with a score for each exercise, as in the course of `build nbgrader`. What could not be
@@ -40,6 +54,7 @@ def write_grades(grades: ClassGrades, course: Course, url: str, show: Show = lam
 
     Args:
         url: of the database, as SQLAlchemy writes them; a plain path is an SQLite file.
+        due: the deadline of all the assignments, in seconds since 1970.
         show: is told of the progress.
 
     Raises:
@@ -48,7 +63,7 @@ def write_grades(grades: ClassGrades, course: Course, url: str, show: Show = lam
     scores = by_hand = 0
     with open_gradebook(url) as gradebook:
         places = [
-            _write_assignment(gradebook, course.lesson(lesson_id), list(exercises))
+            _write_assignment(gradebook, course.lesson(lesson_id), list(exercises), due)
             for lesson_id, exercises in groupby(grades.exercises, key=lambda exercise: exercise.lesson_id)
         ]
         gradebook.db.commit()
@@ -60,7 +75,7 @@ def write_grades(grades: ClassGrades, course: Course, url: str, show: Show = lam
                 by_hand += written.needs_manual_grade
             # One for each student: nbgrader's own functions commit, and wait for the disk, at every step.
             gradebook.db.commit()
-    return Written(len(places), len(grades.students), scores, by_hand)
+    return Written(without_password(url), len(places), len(grades.students), scores, by_hand)
 
 
 @dataclass(frozen=True)
@@ -73,7 +88,7 @@ class _Place:
     comments: tuple[str, ...]
 
 
-def _write_assignment(gradebook: Gradebook, lesson: Lesson, exercises: Sequence[Exercise]) -> _Place:
+def _write_assignment(gradebook: Gradebook, lesson: Lesson, exercises: Sequence[Exercise], due: float | None) -> _Place:
     from nbgrader.api import Assignment, GradeCell, Notebook, SolutionCell, new_uuid
 
     session, name = gradebook.db, assignment_name(lesson)
@@ -82,6 +97,8 @@ def _write_assignment(gradebook: Gradebook, lesson: Lesson, exercises: Sequence[
         assignment = Assignment(name=name, course_id=gradebook.course_id)
         session.add(assignment)
         session.flush()
+    if due is not None:
+        assignment.duedate = _utc(due)
     keys = {"name": notebook_name(lesson), "assignment_id": assignment.id}
     notebook = session.query(Notebook).filter_by(**keys).one_or_none()
     if notebook is None:
@@ -108,6 +125,11 @@ def _write_assignment(gradebook: Gradebook, lesson: Lesson, exercises: Sequence[
     return _Place(assignment.id, notebook.id, ids, tuple(cell.id for cell in solved.values()))
 
 
+def _utc(time: float) -> datetime:
+    """Seconds since 1970 as nbgrader keeps times: in UTC, without saying so."""
+    return datetime.fromtimestamp(round(time), UTC).replace(tzinfo=None)
+
+
 def _write_student(gradebook: Gradebook, student: StudentGrade) -> None:
     from nbgrader.api import Student
 
@@ -131,6 +153,9 @@ def _write_submissions(gradebook: Gradebook, places: Sequence[_Place], student: 
     session = gradebook.db
     results = {exercise.id: exercise for exercise in student.result.exercises} if student.result else {}
     submissions = session.query(SubmittedAssignment).filter_by(student_id=student.student).all()
+    arrived = _utc(student.arrived.time) if student.arrived else None
+    for submission in submissions:
+        submission.timestamp = arrived or submission.timestamp
     present = {submission.assignment_id: submission.id for submission in submissions}
     of_student = session.query(SubmittedNotebook).filter(SubmittedNotebook.assignment_id.in_(present.values())).all()
     notebooks = {(notebook.assignment_id, notebook.notebook_id): notebook for notebook in of_student}
@@ -147,7 +172,10 @@ def _write_submissions(gradebook: Gradebook, places: Sequence[_Place], student: 
             present[place.assignment] = new_uuid()
             session.add(
                 SubmittedAssignment(
-                    id=present[place.assignment], assignment_id=place.assignment, student_id=student.student
+                    id=present[place.assignment],
+                    assignment_id=place.assignment,
+                    student_id=student.student,
+                    timestamp=arrived,
                 )
             )
         key = (present[place.assignment], place.notebook)
