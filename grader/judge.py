@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 
-from grader import plugin
+from grader import plugin, slips
 from grader.calls import describe_call
 from grader.comparing import Mismatch
 from grader.course import Exercise, in_words
@@ -18,6 +18,7 @@ from grader.errors import GraderFailed, NoGpu
 from grader.hidden import hidden_files
 from grader.observing import Asked, InProcessObserver, Unanswered
 from grader.public import judge_publicly
+from grader.reports.wording import sentence
 from grader.result import Comparison, ExerciseResult, Result, score_exercise
 from grader.submission import Submission
 from grader.suites import RunSuites, run_pytest
@@ -220,6 +221,7 @@ def _score(
     misconception: str | None = None,
 ) -> ExerciseResult:
     mine = [outcome for outcome in session.outcomes.values() if outcome.exercise.id == exercise.id]
+    _add_slips(exercise, mine, observer)
     return score_exercise(
         exercise.id,
         exercise.title,
@@ -230,6 +232,19 @@ def _score(
         comparisons=[outcome.comparison for outcome in mine],
         misconception=misconception,
     )
+
+
+def _add_slips(exercise: Exercise, mine: list[_Outcome], observer: WorkerObserver | InProcessObserver) -> None:
+    """Put what newcomers trip over before the message of the test that decides."""
+    first = next((outcome for outcome in mine if outcome.status not in ("passed", "not_assessed")), None)
+    if first is None or first.status not in ("failed", "error") or first.message is None:
+        return
+    slip = slips.printed_instead(exercise, first.comparison, _printed(observer, exercise.id))
+    slip = slip or slips.order_of_parameters(exercise, observer.lessons.get(exercise.lesson_id))
+    if slip:
+        first.message = f"{slip} {sentence(first.message)}"
+        if first.comparison:
+            first.comparison = replace(first.comparison, brief=f"{slip} {sentence(first.comparison.brief)}")
 
 
 def _printed(observer: WorkerObserver | InProcessObserver, exercise_id: str) -> str:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any, Protocol
 
+from grader import slips
 from grader.course import Exercise, load_course
 from grader.submission import LessonSource
 from grader.worker import codec, inputs
@@ -148,7 +149,9 @@ def interpret(reply: Any, exercise: Exercise, lesson: LessonSource) -> Any:
             raise Unanswered("not_attempted", f"`{exercise.name}` is not written yet", line)
         if reply["missing"] is not None:
             raise _missing(_text(reply["missing"]), lesson)
-        raise Unanswered("error", describe_raised(reply["error"], line, lesson), line, _text(reply["error"]["type"]))
+        kind = _text(reply["error"]["type"])
+        slip = None if line else slips.raised_in_the_test(kind, _text(reply["error"]["message"]), exercise)
+        raise Unanswered("error", slip or describe_raised(reply["error"], line, lesson), line, kind)
     except NOT_OF_THIS_FORM:
         raise no_answer() from None
 
@@ -167,7 +170,7 @@ def _missing(name: str, lesson: LessonSource) -> Unanswered:
 def _strange_names(lesson: LessonSource) -> list[str]:
     """What a learner's lesson defines beyond the names of its exercises."""
     known = {name for e in load_course().exercises if e.lesson_id == lesson.lesson_id for name in e.defines}
-    return [name for name in lesson.defined() if name not in known]
+    return [name for name in lesson.defined()[:500] if name not in known and len(name) < 80]
 
 
 def line_of(reply: Any) -> int | None:
@@ -185,7 +188,7 @@ def describe_raised(error: dict[str, Any], line: int | None, lesson: LessonSourc
     kind, message = _text(error["type"]), _text(error["message"])
     place = f" ({lesson.filename}, {lesson.place(line)})" if line else ""
     if kind == "SyntaxError" or "SyntaxError" in error["bases"]:
-        return f"Python cannot read the file: {message.split(' (')[0]}{place}"
+        return f"Python cannot read the file: {slips.reading(message) or message.split(' (')[0]}{place}"
     if kind == "SystemExit":
         return f"the code called exit: a function should return instead{place}"
     if "can't allocate memory" in message or "MemoryError" in error["bases"]:
