@@ -132,6 +132,9 @@ IsolationOption = Annotated[
     IsolationChoice,
     typer.Option("--isolation", help="How the submission is kept apart; auto takes the strongest there is."),
 ]
+DiagnosisOption = Annotated[
+    bool, typer.Option("--diagnosis/--no-diagnosis", help="Say which known mistake a failing answer behaves like.")
+]
 GpuOption = Annotated[
     GpuChoice,
     typer.Option("--gpu", help="auto: GPU tests run where there is CUDA; require: fail without it; off: never."),
@@ -152,10 +155,7 @@ def grade(
     ] = None,
     isolation: IsolationOption = IsolationChoice.auto,
     gpu: GpuOption = GpuChoice.auto,
-    diagnosis: Annotated[
-        bool,
-        typer.Option("--diagnosis/--no-diagnosis", help="Say which known mistake a failing answer behaves like."),
-    ] = True,
+    diagnosis: DiagnosisOption = True,
     feedback: Annotated[
         FeedbackChoice,
         typer.Option("--feedback", help="full: with inputs and values of the tests; brief: outcomes and messages."),
@@ -437,6 +437,7 @@ def grade_a_class(
     again: Annotated[
         bool, typer.Option("--again", help="Grade all anew, also what has not changed since the last run.")
     ] = False,
+    diagnosis: DiagnosisOption = True,
     seed: SeedOption = None,
     isolation: IsolationOption = IsolationChoice.auto,
     gpu: GpuOption = GpuChoice.auto,
@@ -489,6 +490,7 @@ def grade_a_class(
         scheduler=scheduler,
         again=again,
         feedback=feedback.value,
+        diagnosis=diagnosis,
         late=read_policy(due, late_penalty, late_most) if due else None,
         roster=read_roster(roster) if roster else {},
     )

@@ -35,7 +35,8 @@ class ClassOptions:
 
     `out` is the folder for what comes of it, `seed` that of the random inputs (None: the one of the run before),
     `isolation` "sandbox" or "process", `jobs` the number of submissions judged at a time (None: one for each core),
-    `again` grades also what has not changed, `feedback` ("instructor" or "learner") is for whom the reports are.
+    `again` grades also what has not changed, `feedback` ("instructor" or "learner") is for whom the reports are,
+    `diagnosis` finds out which known mistakes failing answers are like.
     """
 
     out: Path
@@ -45,6 +46,7 @@ class ClassOptions:
     jobs: int | None = None
     again: bool = False
     feedback: str = "instructor"
+    diagnosis: bool = True
     late: LatePolicy | None = None
     roster: Mapping[str, Member] = field(default_factory=dict)
     scheduler: str | None = None
@@ -145,7 +147,8 @@ class _Run:
         if not todo:
             return
         keys: list[str] = []
-        settings = DeskSettings(self.ids, self.seed, self.options.isolation, self.options.gpu)
+        diagnose = self.options.diagnosis
+        settings = DeskSettings(self.ids, self.seed, self.options.isolation, self.options.gpu, diagnose=diagnose)
         jobs = min(self.options.jobs or cores(), len(todo))
         self.show("starting: importing torch", 0, len(todo))
         outcomes = self._judging()(self._tasks(todo, keys), settings, jobs)
