@@ -17,7 +17,7 @@ override SUBMISSION := $(value SUBMISSION)
 export SUBMISSION
 
 .DEFAULT_GOAL := help
-.PHONY: help setup grade watch list hint reset solution progress check test build notebooks release nbgrader data bench gpu clean
+.PHONY: help setup grade watch list hint reset solution progress check test fuzz build notebooks release nbgrader data bench gpu clean
 
 help: ## show this list
 	@echo "make TARGET, where TARGET is one of"
@@ -74,6 +74,10 @@ test: $(STAMP) ## run the project's own tests: style, types, the grader, the cou
 	@$(VENV)/bin/python data/make_data.py --check
 	@$(RUN) check
 	@$(VENV)/bin/python -m pytest
+
+MINUTES ?= 1
+fuzz: $(STAMP) ## feed the grader's readers anything at all, MINUTES for each (with atheris, if it is installed)
+	@$(VENV)/bin/python -m grader.tests.fuzz --seconds $$(( $(MINUTES) * 60 )) $(OPTIONS)
 
 build: $(STAMP) ## make exercises/ from solutions/ (never overwrites what you wrote)
 	@$(RUN) build exercises $(OPTIONS)

@@ -135,6 +135,8 @@ def interpret(reply: Any, exercise: Exercise, lesson: LessonSource) -> Any:
     Raises:
         Unanswered: the probe raised, or returned something that is not data, or the reply is not of this form.
     """
+    if type(reply) is not dict:
+        raise no_answer()
     try:
         outcome = reply["outcome"]
         if outcome == "returned":

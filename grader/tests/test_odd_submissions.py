@@ -152,6 +152,89 @@ UNUSUAL: dict[str, Callable[[str], bytes]] = {
         + "\nif __name__ == '__main__':\n    raise SystemExit('for trying out')\n"
     ).encode(),
     "no annotations": lambda text: _without_annotations(text).encode(),
+    "imports on one line, semicolons, star": lambda text: (
+        "import os, sys; import json; from math import *; from typing import *\n" + text
+    ).encode(),
+    "a main guard and an argument parser": lambda text: (
+        text + "\n\ndef main():\n    import argparse\n    argparse.ArgumentParser().parse_args()\n"
+        "\n\nif __name__ == '__main__':\n    main()\n"
+    ).encode(),
+    "decorators of one's own": lambda text: (
+        "import functools, time\n\ndef timed(f):\n    @functools.wraps(f)\n    def g(*a, **k):\n"
+        "        t = time.time()\n"
+        "        r = f(*a, **k)\n        print(time.time() - t)\n        return r\n    return g\n\n"
+        + text.replace("\ndef ", "\n@timed\ndef ")
+    ).encode(),
+    "lru_cache, global state and a counter": lambda text: (
+        "from functools import lru_cache\nCALLS = 0\nSEEN = {}\n\n"
+        "@lru_cache(maxsize=None)\ndef square(n):\n    return n * n\n"
+        + text.replace(
+            "    ### BEGIN SOLUTION",
+            "    global CALLS\n    CALLS += 1\n    SEEN[CALLS] = square(CALLS)\n    ### BEGIN SOLUTION",
+        )
+    ).encode(),
+    "type: ignore, noqa and fmt comments": lambda text: (
+        "# mypy: ignore-errors\n# fmt: off\n# pylint: disable=all\n"
+        + text.replace("    ### BEGIN SOLUTION", "    x = None  # type: ignore  # noqa\n    ### BEGIN SOLUTION")
+    ).encode(),
+    "walrus, match and f-strings": lambda text: (
+        "if (n := len('abc')) > 2:\n    print(f'{n=} {\"x\":>3}')\nmatch n:\n    case 3:\n        kind = 'three'\n"
+        "    case _:\n        kind = 'other'\n" + text
+    ).encode(),
+    "nested functions and classes": lambda text: text.replace(
+        "    ### BEGIN SOLUTION",
+        "    class Holder:\n        def __init__(self, value):\n            self.value = value\n\n    def inner(x):\n"
+        "        return Holder(x).value\n\n    assert inner(3) == 3\n    ### BEGIN SOLUTION",
+    ).encode(),
+    "tests and asserts of one's own": lambda text: (
+        text + "\n\ndef test_it():\n    assert shares_storage(torch.zeros(2), torch.zeros(2)) is False\n\ntest_it()\n"
+        "assert contiguous_strides((2, 3)) == (3, 1)\n"
+    ).encode(),
+    "another copy of each function first": lambda text: (
+        "import torch\n\ndef contiguous_strides(shape):\n    return 'first try'\n\n" + text
+    ).encode(),
+    "settings of torch and NumPy": lambda text: (
+        "import torch, numpy as np\ntorch.set_printoptions(precision=2)\nnp.set_printoptions(suppress=True)\n"
+        "torch.manual_seed(0)\nnp.random.seed(0)\nimport random\nrandom.seed(0)\n" + text
+    ).encode(),
+    "a device of one's own choice": lambda text: (
+        "import torch\ndevice = 'cuda' if torch.cuda.is_available() else 'cpu'\n" + text
+    ).encode(),
+    "plots that nobody sees": lambda text: (
+        text + "\ntry:\n    import matplotlib.pyplot as plt\n    plt.plot([1, 2])\n"
+        "    plt.show()\nexcept ImportError:\n    pass\n"
+    ).encode(),
+    "files of one's own": lambda text: (
+        text + "\nwith open('notes.txt', 'w') as file:\n    file.write('x')\nprint(open('notes.txt').read())\n"
+        "import tempfile\nwith tempfile.TemporaryFile() as file:\n    file.write(b'x')\n"
+    ).encode(),
+    "threads and processes": lambda text: (
+        text + "\nimport threading\nthreads = [threading.Thread(target=print) for _ in range(4)]\n"
+        "[t.start() for t in threads]; [t.join() for t in threads]\n"
+        "import subprocess, sys\nsubprocess.run([sys.executable, '-c', 'print(1)'], check=True)\n"
+        "from concurrent.futures import ThreadPoolExecutor\nlist(ThreadPoolExecutor(2).map(str, range(4)))\n"
+    ).encode(),
+    "slow at import, and in each call": lambda text: (
+        "import time\ntime.sleep(1.5)\n"
+        + text.replace("    ### BEGIN SOLUTION", "    import time; time.sleep(0.02)\n    ### BEGIN SOLUTION")
+    ).encode(),
+    "a warning that is an exception elsewhere": lambda text: (
+        "import warnings\nwarnings.simplefilter('always')\nwarnings.warn('deprecated', DeprecationWarning)\n" + text
+    ).encode(),
+    "a name in another script, and emoji": lambda text: (
+        "größe = 3\nприклад = '🙂 ∑ 漢字'\nprint(größe, приклад)\n" + text
+    ).encode(),
+    "cp1252, declared": lambda text: ("# -*- coding: cp1252 -*-\n# \x80 caf\xe9\n" + text).encode("cp1252", "replace"),
+    "spaces at the ends of lines and many empty lines": lambda text: text.replace("\n\n", "   \n\n\n\n").encode(),
+    "an IPython prompt left in a comment": lambda text: (
+        text + "\n# In [3]: shares_storage?\n# Out[3]: True\n"
+    ).encode(),
+    "async code": lambda text: (
+        text + "\nimport asyncio\nasync def wait():\n    await asyncio.sleep(0)\nasyncio.run(wait())\n"
+    ).encode(),
+    "signals and exit handlers": lambda text: (
+        "import atexit, signal\natexit.register(print, 'bye')\nsignal.signal(signal.SIGUSR1, signal.SIG_IGN)\n" + text
+    ).encode(),
     "a module-level doctest run": lambda text: (text + "\nimport doctest\ndoctest.testmod()\n").encode(),
 }
 
@@ -172,6 +255,67 @@ def _without_annotations(text: str) -> str:
 def test_what_is_unusual_costs_no_points(oddity: str, folder: Path, course: Course, pool: WorkerPool) -> None:
     path = folder / f"{LESSON}.py"
     path.write_bytes(UNUSUAL[oddity](path.read_text(encoding="utf-8")))
+    assert_full(grade(folder, course, pool))
+
+
+HELPERS: dict[str, tuple[dict[str, str], str]] = {
+    "a module beside the lesson": ({"my_tools.py": "def same(x):\n    return x\n"}, "from my_tools import same\n"),
+    "a module by a relative import": ({"my_tools.py": "def same(x):\n    return x\n"}, "from .my_tools import same\n"),
+    "a module by the package": ({"my_tools.py": "same = str\n"}, "import tensors.my_tools as m\nsame = m.same\n"),
+    "several in one import": (
+        {"my_a.py": "from .my_b import same\n", "my_b.py": "def same(x):\n    return x\n"},
+        "from . import (\n    my_a,\n    my_b,\n)\nsame = my_a.same\n",
+    ),
+    "another lesson of one's own": ({}, "from .views import transpose_view as same\n"),
+    "another lesson by its bare name": ({}, "from views import transpose_view as same\n"),
+    "a module that has the name of an installed one": (
+        {"random.py": "raise SystemExit\n", "math.py": "raise SystemExit\n"},
+        "import math, random\nsame = random.random\n",
+    ),
+    "an unused module that is broken": (
+        {"my_draft.py": "def (\n"},
+        "try:\n    import my_draft\nexcept SyntaxError:\n    same = 1\n",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", HELPERS)
+def test_modules_beside_a_lesson_may_be_imported(case: str, folder: Path, course: Course, pool: WorkerPool) -> None:
+    files, imports = HELPERS[case]
+    path = folder / f"{LESSON}.py"
+    for name, text in files.items():
+        (path.parent / name).write_text(text)
+    path.write_text(f"{imports}assert same\n{path.read_text(encoding='utf-8')}", encoding="utf-8")
+    assert_full(grade(folder, course, pool))
+
+
+def test_a_module_beside_a_lesson_is_read_as_carefully_as_a_lesson(
+    folder: Path, course: Course, pool: WorkerPool
+) -> None:
+    path = folder / f"{LESSON}.py"
+    (path.parent / "my_secret.py").symlink_to("/etc/passwd")
+    os.mkfifo(path.parent / "my_pipe.py")
+    path.write_text(f"import my_secret, my_pipe\n{path.read_text(encoding='utf-8')}", encoding="utf-8")
+    submission = read_submission(folder, course)
+    assert submission.lessons[LESSON].modules == ()
+    assert [remark for remark in submission.remarks if "my_secret.py is a link" in remark]
+    assert [remark for remark in submission.remarks if "my_pipe.py is not a file" in remark]
+    assert_nothing(grade(folder, course, pool), "error", "No module named 'my_secret'")
+
+
+def test_a_notebook_out_of_order_and_with_future_imports(folder: Path, course: Course, pool: WorkerPool) -> None:
+    text = (folder / f"{LESSON}.py").read_text(encoding="utf-8")
+    (folder / f"{LESSON}.py").unlink()
+    (folder / "tensors" / "my_tools.py").write_text("def same(x: int) -> int:\n    return x\n")
+    cells = [
+        "contiguous_strides((2, 3))",
+        "later = 1\nprint(later)",
+        "from __future__ import annotations\nfrom my_tools import same",
+        "def annotated(x: NeverDefined) -> NotEither:\n    return same(x)",
+        text,
+        "annotated(3)\ndel later",
+    ]
+    (folder / f"{LESSON}.ipynb").write_text(notebook(*cells))
     assert_full(grade(folder, course, pool))
 
 
