@@ -141,8 +141,34 @@ GpuOption = Annotated[
 ]
 
 
+class VisibilityChoice(str, Enum):
+    """Values of --visibility."""
+
+    visible = "visible"
+    after_due_date = "after_due_date"
+    after_published = "after_published"
+    hidden = "hidden"
+
+
+def told_to_platforms(command: Command) -> Command:
+    """Let a platform that waits for a result hear of it when there is none."""
+
+    @functools.wraps(command)
+    def guarded(**options: Any) -> None:
+        try:
+            command(**options)
+        except GraderError as error:
+            from grader.platforms import tell_failure
+
+            tell_failure(error, options)
+            raise
+
+    return cast(Command, guarded)
+
+
 @app.command()
 @one_line_errors
+@told_to_platforms
 def grade(
     submission: Annotated[
         str, typer.Argument(help="A folder like exercises/, one lesson's .py, or one notebook.")
@@ -174,6 +200,19 @@ def grade(
         bool,
         typer.Option("--hide-inputs", help="Leave out of every report what the hidden tests call, get and expect."),
     ] = False,
+    github_classroom: Annotated[
+        bool,
+        typer.Option("--github-classroom", help="In a GitHub workflow: write step output, summary and annotations."),
+    ] = False,
+    classroom50: Annotated[
+        str | None, typer.Option("--classroom50", metavar="FILE", help="Write Classroom 50's result.json.")
+    ] = None,
+    gradescope: Annotated[
+        str | None, typer.Option("--gradescope", metavar="FILE", help="Write Gradescope's results.json.")
+    ] = None,
+    visibility: Annotated[
+        VisibilityChoice, typer.Option("--visibility", help="When Gradescope shows the tests to students.")
+    ] = VisibilityChoice.visible,
 ) -> None:
     """Grade a submission and show what to do next.
 
@@ -185,6 +224,7 @@ def grade(
     from grader.grading import grade_submission
     from grader.learner import own
     from grader.learner.record import note_grades
+    from grader.platforms import Handover, hand_over
     from grader.result import for_learners
 
     course = load_course()
@@ -210,6 +250,7 @@ def grade(
     for kind, target in outputs.items():
         if target:
             write_report(kind, target, result, course, record.hints if record else None)
+    hand_over(result, path, Handover(github_classroom, classroom50, gradescope, visibility.value))
     if not quiet:
         terminal.show(result, course, details=bool(exercise))
         for line in own.missing_lessons(path, chosen):
@@ -634,6 +675,36 @@ def doctor() -> None:
     show(found)
     if not found.all_hold:
         raise SystemExit(BELOW)
+
+
+@build.command("gradescope")
+@one_line_errors
+def build_gradescope(
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE.zip", help="Where to; .grader/gradescope.zip if left out.")
+    ] = None,
+    visibility: Annotated[
+        VisibilityChoice, typer.Option("--visibility", help="When students see the tests and what went wrong.")
+    ] = VisibilityChoice.visible,
+    isolation: Annotated[
+        IsolationChoice, typer.Option("--isolation", help="What the container has to offer; auto takes what there is.")
+    ] = IsolationChoice.auto,
+    topic: TopicOption = None,
+    exercise: ExerciseOption = None,
+) -> None:
+    """Make the zip that Gradescope takes as an autograder, with the hidden tests, for all exercises or some.
+
+    Upload it under Configure Autograder. Students hand in their files of exercises/, loose or in their folders.
+    """
+    require_solutions(load_course(), "build gradescope")
+    from grader.build.gradescope import write_bundle
+
+    chosen = load_course().select(exercise or (), topic or ())
+    path = (out or ROOT / ".grader" / "gradescope.zip").resolve()
+    written = write_bundle(load_course(), ROOT, path, chosen, visibility=visibility.value, isolation=isolation.value)
+    typer.echo(
+        f"{path}: {written.files} files, {written.points:g} points; it holds the hidden tests, keep it to yourself"
+    )
 
 
 @app.command()

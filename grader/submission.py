@@ -21,6 +21,7 @@ from grader.errors import UnreadableSubmission
 MAX_FILE_BYTES = 2 * 2**20
 MAX_NOTEBOOK_BYTES = 50 * 2**20
 MAX_NOTEBOOK_CELLS = 10_000
+MAX_LOOSE_FILES = 10_000
 MAX_GUESSED_FILES = 50  # how many files are looked into for what they define
 MAX_NOTEBOOK_ITEMS = 3_000_000  # of its JSON: each takes some 60 bytes of memory or more
 MAX_CODE_CHARACTERS = 2**18  # of a notebook's cells: their syntax trees take some hundred times as much
@@ -125,9 +126,19 @@ def _read_folder(path: Path, course: Course) -> Submission:
     if (path / "notebooks").is_dir():
         remarks.append(f"{path / 'notebooks'}: name that folder, or one of its notebooks, to grade them")
     if not lessons:
-        names = ", ".join(f"{lesson.id}.py" for lesson in course.lessons[:3])
-        raise UnreadableSubmission(f"{path} holds no lesson of this course ({names}, ...): is it the right folder?")
+        # Files handed in by hand lie side by side.
+        names = sorted(name for name in os.listdir(path)[:MAX_LOOSE_FILES] if name.endswith((".py", ".ipynb")))
+        try:
+            return submission_of_files(str(path), {name: _reader(path / name) for name in names}, course)
+        except UnreadableSubmission:
+            pass
+        wanted = ", ".join(f"{lesson.id}.py" for lesson in course.lessons[:3])
+        raise UnreadableSubmission(f"{path} holds no lesson of this course ({wanted}, ...): is it the right folder?")
     return Submission(str(path), lessons, tuple(remarks))
+
+
+def _reader(path: Path) -> Callable[[], bytes]:
+    return lambda: read_bytes(path, limit_of(path.name))
 
 
 def read_lesson_file(path: Path, filename: str, lesson: Lesson) -> LessonSource:

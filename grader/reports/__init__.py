@@ -54,7 +54,15 @@ def write_report(
     Raises:
         GraderError: the file cannot be written.
     """
-    text = render(kind, result, course, hints_taken)
+    write_text(target, render(kind, result, course, hints_taken))
+
+
+def write_text(target: str, text: str) -> None:
+    """Write a file, whole or not at all, or to standard output for "-".
+
+    Raises:
+        GraderError: the file cannot be written.
+    """
     if target == "-":
         # Reports are UTF-8, whatever the terminal's language is.
         getattr(sys.stdout, "reconfigure", lambda **_: None)(encoding="utf-8", errors="replace")
