@@ -127,10 +127,10 @@ class Visit:
     def overflow(self) -> int:
         return self.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
 
-    def findings(self) -> list[str]:
-        """Serious and critical findings of axe."""
+    def findings(self, within: str | None = None) -> list[str]:
+        """Serious and critical findings of axe, in all of the page or within what a selector finds."""
         axe = pytest.importorskip("axe_playwright_python.sync_playwright")
-        found = axe.Axe().run(self.page).response["violations"]
+        found = axe.Axe().run(self.page, context=within).response["violations"]
         return [
             f"{entry['id']}: {node['html'][:200]} {node.get('failureSummary')}"
             for entry in found
