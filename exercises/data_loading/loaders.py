@@ -163,6 +163,19 @@ class BalancedSampler(Sampler[int]):
 
 
 # %% [markdown]
+# Ill items in each batch of 50, one epoch in random order and one balanced.
+
+# %% tags=["active-ipynb"]
+# import matplotlib.pyplot as plt
+#
+# labels = torch.tensor([0] * 980 + [1] * 20)
+# orders = {"in random order": torch.randperm(1000), "balanced": torch.tensor(list(BalancedSampler(labels, seed=1)))}
+# for name, order in orders.items():
+#     plt.step(range(20), labels[order].reshape(20, 50).sum(dim=1), where="mid", label=name)
+# plt.gca().set(xlabel="batch", ylabel="ill items of 50", ylim=(0, 40))
+# plt.legend();
+
+# %% [markdown]
 # ## Random numbers in workers
 # With `num_workers=2` each worker process has a *copy* of the dataset, made when it starts, and with it a copy of every
 # generator that the dataset keeps. All copies start in the same state, and what they draw never reaches the original:

@@ -240,6 +240,21 @@ def classify_image(path: str | Path, k: int = 5) -> list[tuple[str, float]]:
 
 
 # %% [markdown]
+# What the network sees in four photographs. Where it is unsure, it spreads its probability over neighbours.
+
+# %% tags=["active-ipynb"]
+# import matplotlib.pyplot as plt
+#
+# figure, panels = plt.subplots(2, 4, figsize=(13, 5), layout="constrained")
+# for (above, below), name in zip(panels.T, ("cat.png", "coffee.png", "rocket.jpg", "astronaut.png")):
+#     path = data_file("photos") / name
+#     above.imshow(Image.open(path))
+#     above.axis("off")
+#     labels, shares = zip(*classify_image(path, k=3)[::-1])
+#     below.barh([label[:18] for label in labels], shares)
+#     below.set(xlim=(0, 1), xlabel="probability")
+
+# %% [markdown]
 # ## What it thinks half-way
 # The last layer knows 1000 names. The layers before it know edges, fur, wheels, and these *features* serve for other
 # questions: photographs with similar features look alike, and a small new head on top of them learns your own classes

@@ -156,3 +156,22 @@ def weighted_gray(img: Shaped[Tensor, "*batch 3 H W"], weights: Float[Tensor, "3
     torch.Size([8, 5, 7])
     """
     raise NotImplementedError("weighted_gray is not written yet")
+
+
+# %% [markdown]
+# The weights that television uses, next to one channel alone: what is red is bright there, and not to the eye.
+
+# %% tags=["active-ipynb"]
+# import matplotlib.pyplot as plt
+# import numpy as np
+# from PIL import Image
+#
+# from grader.data import data_file
+#
+# image = torch.from_numpy(np.array(Image.open(data_file("photos/astronaut.png")).convert("RGB"))).permute(2, 0, 1)
+# figure, panels = plt.subplots(1, 3, figsize=(11, 4))
+# panels[0].imshow(image.permute(1, 2, 0))
+# panels[1].imshow(weighted_gray(image, torch.tensor([0.299, 0.587, 0.114])), cmap="gray")
+# panels[2].imshow(weighted_gray(image, torch.tensor([1.0, 0.0, 0.0])), cmap="gray")
+# for panel, name in zip(panels, ("in colour", "0.299, 0.587, 0.114", "1, 0, 0")):
+#     panel.set(title=name, xticks=[], yticks=[])

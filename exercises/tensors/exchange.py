@@ -205,3 +205,28 @@ def cast_exact(x: Shaped[Tensor, "*dims"], dtype: torch.dtype) -> Shaped[Tensor,
     ValueError: 1 of 1 elements would change in torch.float32
     """
     raise NotImplementedError("cast_exact is not written yet")
+
+
+# %% [markdown]
+# How many whole numbers of each size a dtype holds: all up to a point, then half of them, a quarter, and so on.
+
+# %% tags=["active-ipynb"]
+# import matplotlib.pyplot as plt
+#
+#
+# def fits(number, dtype):
+#     try:
+#         return cast_exact(number, dtype) is not None
+#     except ValueError:
+#         return False
+#
+#
+# for dtype in (torch.bfloat16, torch.float16, torch.float32):
+#     generator = torch.Generator().manual_seed(1)
+#     shares = []
+#     for power in range(1, 31):
+#         numbers = torch.randint(2 ** (power - 1), 2**power, (200,), generator=generator)
+#         shares.append(sum(fits(number, dtype) for number in numbers) / 200)
+#     plt.plot(range(1, 31), shares, label=str(dtype))
+# plt.gca().set(xlabel="binary digits of the number", ylabel="share that stays exact")
+# plt.legend();

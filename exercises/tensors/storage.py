@@ -151,3 +151,18 @@ def element_offset(t: Shaped[Tensor, "*dims"], index: tuple[int, ...]) -> int:
     10
     """
     raise NotImplementedError("element_offset is not written yet")
+
+
+# %% [markdown]
+# Where the elements of three views lie: the same storage each time, walked in another way.
+
+# %% tags=["active-ipynb"]
+# import matplotlib.pyplot as plt
+#
+# x = torch.zeros(6, 8)
+# figure, panels = plt.subplots(1, 3, figsize=(11, 3), layout="constrained")
+# for panel, (name, view) in zip(panels, {"x": x, "x.T": x.T, "x[1:, ::2]": x[1:, ::2]}.items()):
+#     places = [[element_offset(view, (i, j)) for j in range(view.shape[1])] for i in range(view.shape[0])]
+#     picture = panel.imshow(places, vmin=0, vmax=x.numel() - 1)
+#     panel.set(title=f"{name}, stride {view.stride()}")
+# figure.colorbar(picture, ax=panels, label="place in the storage");

@@ -98,6 +98,30 @@ def load_weights(model: nn.Module, path: str | Path, device: torch.device | str)
 
 
 # %% [markdown]
+# Ten handwritten digits, and what the network calls them before and after its weights are loaded.
+
+# %% tags=["active-ipynb"]
+# import matplotlib.pyplot as plt
+# import numpy as np
+#
+# from grader.data import data_file
+#
+# rows = torch.from_numpy(np.loadtxt(data_file("tables/digits.csv"), delimiter=",", skiprows=1, max_rows=10))
+# pixels = rows[:, 1:].float().reshape(10, 1, 8, 8) / 16
+# torch.manual_seed(1)
+# network = nn.Sequential(
+#     nn.Conv2d(1, 16, 3, padding=1), nn.BatchNorm2d(16), nn.ReLU(), nn.Conv2d(16, 32, 3, padding=1), nn.ReLU(),
+#     nn.MaxPool2d(2), nn.Flatten(), nn.Dropout(0.3), nn.Linear(512, 10)
+# ).eval()
+# before = network(pixels).argmax(dim=1)
+# load_weights(network, data_file("weights/digits.pt"), "cpu")
+# after = network(pixels).argmax(dim=1)
+# figure, panels = plt.subplots(1, 10, figsize=(12, 1.8))
+# for panel, image, old, new in zip(panels, pixels, before, after):
+#     panel.imshow(image[0], cmap="gray_r")
+#     panel.set(title=f"{old} → {new}", xticks=[], yticks=[])
+
+# %% [markdown]
 # ## A new head on a frozen body
 # A pretrained network rarely has your classes. All its layers but the last have learnt to see, though, and only the
 # last one, the *head*, turns what they saw into scores for classes. So keep the body as it is, put a fresh linear layer

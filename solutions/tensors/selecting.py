@@ -157,3 +157,18 @@ def pairwise_distance(a: Float[Tensor, "N D"], b: Float[Tensor, "M D"]) -> Float
     # The first fill gives the root a harmless slope; the second sets the distance, and cuts its gradient to 0.
     return squared.masked_fill(same, 1.0).sqrt().masked_fill(same, 0.0)
     ### END SOLUTION
+
+
+# %% [markdown]
+# All distances along a spiral: dark bands beside the diagonal are turns that pass close by one another.
+
+# %% tags=["active-ipynb"]
+# import matplotlib.pyplot as plt
+#
+# angle = torch.linspace(0, 6 * torch.pi, 150)
+# spiral = torch.stack([angle * angle.cos(), angle * angle.sin()], dim=1)
+# figure, (left, right) = plt.subplots(1, 2, figsize=(9, 4))
+# left.scatter(*spiral.T, c=range(150), s=8)
+# left.set(aspect="equal", title="150 points")
+# right.imshow(pairwise_distance(spiral, spiral))
+# right.set(title="distance of point i and point j");

@@ -60,6 +60,24 @@ def hwc_to_chw(x: Shaped[Tensor, "*batch H W C"]) -> Shaped[Tensor, "*batch C H 
 
 
 # %% [markdown]
+# The first plane of a photograph: with its dimensions in another order, and with nothing but another shape.
+
+# %% tags=["active-ipynb"]
+# import matplotlib.pyplot as plt
+# import numpy as np
+# from PIL import Image
+#
+# from grader.data import data_file
+#
+# image = torch.from_numpy(np.array(Image.open(data_file("photos/astronaut.png")).convert("RGB")))
+# noise = image.reshape(3, *image.shape[:2])
+# planes = {"hwc_to_chw(image)[0]": hwc_to_chw(image)[0], "image.reshape(3, H, W)[0]": noise[0]}
+# figure, panels = plt.subplots(1, 2, figsize=(9, 4))
+# for panel, (name, plane) in zip(panels, planes.items()):
+#     panel.imshow(plane, cmap="gray")
+#     panel.set(title=name, xticks=[], yticks=[])
+
+# %% [markdown]
 # ## A transpose moves nothing
 #
 # `t.transpose(0, 1)` returns at once, however large `t` is, because it only writes a new description of the storage.
