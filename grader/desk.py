@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 STOP_SECONDS = 3.0
 EXERCISE_MOST_SECONDS = 60.0  # far above what the judge itself allows: a judge that takes longer hangs
+DIAGNOSIS_SECONDS = 10.0  # for one failing exercise: more than for a single submission, as all others gain by it
 _START = "import sys; sys.path.insert(0, {root!r}); from grader.desk import main; main()"
 
 
@@ -288,7 +289,7 @@ def _serve(settings: DeskSettings, requests: Any, reply: Any) -> None:
         from grader.judge import judge
         from grader.suites import RunSuites, keep_suites
 
-        diagnostician = Diagnostician(course, pool) if settings.diagnose else None
+        diagnostician = Diagnostician(course, pool, DIAGNOSIS_SECONDS) if settings.diagnose else None
 
         def judge_each(run_suites: RunSuites) -> None:
             reply("ready")

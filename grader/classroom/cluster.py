@@ -50,7 +50,7 @@ def judge_on_cluster(
         order_there = pickle.dumps(order)
         source = enumerate(tasks)
         places: dict[str, int] = {}
-        running = as_completed()
+        running = as_completed(loop=client.loop)
 
         def send() -> None:
             while len(places) < AHEAD * max(2, sum(client.nthreads().values())):

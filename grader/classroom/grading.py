@@ -99,7 +99,7 @@ class _Run:
         with_gpu = "off" if options.gpu == "off" else f"{options.gpu} {Path('/dev/nvidia0').exists()}"
         self.ids = tuple(exercise.id for exercise in exercises)
         self.lessons = tuple(dict.fromkeys(exercise.lesson_id for exercise in exercises))
-        self.fingerprint = run_fingerprint(self.ids, self.seed, options.isolation, with_gpu)
+        self.fingerprint = run_fingerprint(self.ids, self.seed, options.isolation, f"{with_gpu} {options.diagnosis}")
         self.rows: list[_Row] = []
         self.kept = 0
 

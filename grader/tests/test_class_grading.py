@@ -78,7 +78,7 @@ def graded(
     tmp_path_factory: pytest.TempPathFactory, course: Course, exercises: tuple[Exercise, ...], pool: WorkerPool
 ) -> tuple[Path, ClassGrades]:
     folder = hand_in(tmp_path_factory.mktemp("class"), course)
-    options = ClassOptions(folder / "grades", seed=SEED, gpu="off", jobs=2)
+    options = ClassOptions(folder / "grades", seed=SEED, gpu="off", jobs=2, diagnosis=False)
     return folder, grade_class(folder, course, exercises, options, no_show)
 
 
@@ -143,7 +143,7 @@ def test_a_second_run_grades_only_what_changed(
             yield place, made_up(exercises, 1.0)
 
     monkeypatch.setattr(grading, "judge_all", judging)
-    options = ClassOptions(folder / "grades", gpu="off")
+    options = ClassOptions(folder / "grades", gpu="off", diagnosis=False)
     again = grade_class(folder, course, exercises, options, no_show)
     assert asked == []
     assert points(again) == points(graded[1])
@@ -210,7 +210,7 @@ def storage_task(text: str) -> Task:
 
 
 def test_a_desk_that_is_killed_is_replaced_once(pool: WorkerPool) -> None:
-    desk = OneDesk(DeskSettings(IDS[:1], SEED, "sandbox", "off"))
+    desk = OneDesk(DeskSettings(IDS[:1], SEED, "sandbox", "off", diagnose=False))
     try:
         first = desk.judge(storage_task("def shares_storage(a, b):\n    return True\n"))
         assert isinstance(first, Result)
@@ -249,7 +249,7 @@ def test_a_desk_that_fails_twice_is_nobodys_zero(
 
 
 def test_an_error_in_the_judge_itself_is_told_apart_from_a_submissions(pool: WorkerPool) -> None:
-    desk = Desk(DeskSettings(IDS[:1], SEED, "sandbox", "off"))
+    desk = Desk(DeskSettings(IDS[:1], SEED, "sandbox", "off", diagnose=False))
     try:
         with pytest.raises(GraderFailed, match="has ended: StopIteration"):
             desk.judge(replace(storage_task("x = 1"), exercises=("tensors/storage/nothing",)))
@@ -258,7 +258,19 @@ def test_an_error_in_the_judge_itself_is_told_apart_from_a_submissions(pool: Wor
 
 
 def run_class(folder: Path, *options: str, environment: dict[str, str] | None = None) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "grader", "class", str(folder), "-e", IDS[0], "--gpu", "off", *options]
+    command = [
+        sys.executable,
+        "-m",
+        "grader",
+        "class",
+        str(folder),
+        "-e",
+        IDS[0],
+        "--gpu",
+        "off",
+        "--no-diagnosis",
+        *options,
+    ]
     return subprocess.Popen(
         command,
         cwd=ROOT,
@@ -347,7 +359,7 @@ def test_lateness_costs_points_and_the_roster_names_who_is_missing(
         "zoe": Member("zoe", "Zoe"),
     }
     late = LatePolicy(due=1000 - 3600, per_day=0.25)
-    options = ClassOptions(folder / "grades", gpu="off", late=late, roster=roster)
+    options = ClassOptions(folder / "grades", gpu="off", diagnosis=False, late=late, roster=roster)
     grades = grade_class(folder, course, exercises, options, no_show)
     by_id = {student.student: student for student in grades.students}
     full = sum(exercise.points for exercise in exercises)
