@@ -57,7 +57,7 @@ def test_a_killed_worker_loses_nothing_and_grades_are_those_of_one_machine(
 ) -> None:
     folder = hand_in(tmp_path / "class")
     here, there = (
-        ClassOptions(tmp_path / "here", SEED, gpu="off", diagnosis=False),
+        ClassOptions(tmp_path / "here", SEED, gpu="off", jobs=1, diagnosis=False),
         ClassOptions(tmp_path / "there", SEED, gpu="off", diagnosis=False, scheduler=two_workers.scheduler_address),
     )
     victims: list[int] = []
