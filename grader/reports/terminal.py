@@ -15,7 +15,7 @@ from rich.text import Text
 
 from grader.course import Course
 from grader.reports.details import details as comparison_lines
-from grader.reports.wording import PUBLIC_ONLY, STATUS, number, plain, sentence
+from grader.reports.wording import PUBLIC_ONLY, STATUS, number, plain, printed_instead, sentence
 
 if TYPE_CHECKING:
     from grader.checking import CheckReport
@@ -129,6 +129,8 @@ def _show_troubles(screen: Console, result: Result, details: bool) -> None:
         name = exercises[0].decisive.name if len(exercises) == 1 and exercises[0].decisive else ""
         screen.print(Text.assemble("\n", (f"{lesson_id}/{names}", "bold red"), f"  {name}"))
         _print_indented(screen, message)
+        if len(exercises) == 1 and (printed := printed_instead(message, exercises[0].output)):
+            _print_indented(screen, printed)
         if len(exercises) == 1 and (details or len(troubles) <= FEW_TROUBLES):
             show_details(screen, exercises[0])
         others = sum(t.status not in ("passed", "not_assessed") for t in exercises[0].tests) - 1

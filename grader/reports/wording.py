@@ -40,3 +40,10 @@ def sentence(text: str) -> str:
 def number(value: float) -> str:
     """Points and per cents with at most two decimals: 3, 2.5, 81.25."""
     return f"{value:.2f}".rstrip("0").rstrip(".")
+
+
+def printed_instead(message: str, output: str) -> str | None:
+    """A sentence for someone who prints what should be returned; None if that is not what happened."""
+    if "Is there a `return`?" in message and output.strip():
+        return "It printed something: `print` only shows a value, `return` hands it back."
+    return None

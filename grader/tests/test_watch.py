@@ -354,6 +354,20 @@ class TestView:
         text = shown(session, width)
         assert {"not_attempted": "Not written yet"}.get(status, view.STATUS[status]) in text
 
+    def test_printing_in_place_of_returning(self, session):
+        session.grade([SHARES], "")
+        session.hear({"order": 1, "exercise": SHARES})
+        result = result_of(SHARES, "failed", "it should be True, but is None. Is there a `return`?")
+        session.hear({"order": 1, "result": result, "output": "True\n"})
+        assert "`return` hands it back" in shown(session)
+
+    def test_public_checks_are_called_by_their_name(self, session):
+        session.grade([SHARES], "")
+        session.hear({"order": 1, "exercise": SHARES})
+        session.hear({"order": 1, "result": result_of(SHARES, "passed") | {"checks": "public"}, "output": ""})
+        assert "all 2 examples of the docstring" in shown(session)
+        assert "hidden tests, which decide" in shown(session)
+
     def test_what_is_going_on(self, session):
         session.grade([SHARES, STRIDES], "")
         told(session, SHARES, "failed")

@@ -60,5 +60,5 @@ class PlainView:
         if verdict.result is None:
             self.screen.print(Text(sentence(verdict.problem or ""), style="red"))
             return
-        for line in view.result_lines(verdict.result, self.screen):
+        for line in view.result_lines(verdict, self.screen):
             self.screen.print(line)

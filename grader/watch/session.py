@@ -44,12 +44,13 @@ class Order:
 class Verdict:
     """What became of an exercise when it was graded last, and `at` what time of day.
 
-    A result, or the problem that kept it from being graded.
+    A result, or the problem that kept it from being graded. `public` where only the docstring's examples were tried.
     """
 
     result: ExerciseResult | None
     problem: str | None
     at: str = ""
+    public: bool = False
 
 
 class Session:
@@ -241,8 +242,9 @@ class Session:
         exercise_id = order.exercises[order.begun - 1]
         verdict = Verdict(None, message.get("problem"), time.strftime("%H:%M:%S"))
         if "result" in message:
-            found = from_json(message["result"]).exercises[0]
-            verdict.result = result = replace(found, output=message["output"])
+            whole = from_json(message["result"])
+            verdict.result = result = replace(whole.exercises[0], output=message["output"])
+            verdict.public = whole.checks == "public"
             if "closer" not in message:
                 self._change(lambda record: record.note([result]))
         self.verdicts[exercise_id] = verdict

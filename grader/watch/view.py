@@ -16,7 +16,7 @@ from grader.learner.help import as_code, hint_lines
 from grader.learner.overview import marks
 from grader.reports.details import details
 from grader.reports.terminal import STYLE, signs_of
-from grader.reports.wording import STATUS, number, plain, sentence
+from grader.reports.wording import STATUS, number, plain, printed_instead, sentence
 from grader.result import ExerciseResult
 from grader.watch.session import Session, Verdict
 
@@ -147,7 +147,7 @@ def _verdict_lines(session: Session, exercise: Exercise, screen: Console) -> lis
         return [Text(sentence(verdict.problem or ""), style="red")]
     if verdict.result.status == "not_attempted":
         return [*_task(session, exercise), Text(), Text("Not written yet: the stub is still there.", style="dim")]
-    outcome, *lines = result_lines(verdict.result, screen)
+    outcome, *lines = result_lines(verdict, screen)
     return [Text.assemble(outcome, (f"  at {verdict.at}", "dim")), *lines, *_after(session, exercise, verdict)]
 
 
@@ -166,8 +166,11 @@ def _task(session: Session, exercise: Exercise) -> list[Text]:
     return [Text(head, style="cyan"), Text(f"    {summary}")]
 
 
-def result_lines(result: ExerciseResult, screen: Console) -> list[Text]:
-    """A verdict: the outcome, the sentence that says most, what was compared, and what the code printed."""
+def result_lines(verdict: Verdict, screen: Console) -> list[Text]:
+    """A verdict with a result: the outcome, what says most, what was compared, and what the code printed."""
+    result = verdict.result
+    assert result is not None
+    what = "examples of the docstring" if verdict.public else "tests"
     count, passed = len(result.tests), sum(test.status == "passed" for test in result.tests)
     style = STYLE.get(result.status, "red")
     outcome = f"{signs_of(screen)[result.status]} {STATUS[result.status]}"
@@ -175,20 +178,22 @@ def result_lines(result: ExerciseResult, screen: Console) -> list[Text]:
     if result.status == "passed":
         left_out = sum(test.status == "not_assessed" for test in result.tests)
         note = f"; {left_out} not assessed" if left_out else ""
-        lines = [Text.assemble((outcome, f"bold {style}"), f"  all {passed} tests{note}")]
+        lines = [Text.assemble((outcome, f"bold {style}"), f"  all {passed} {what}{note}")]
         if left_out:
             lines += _indented(sentence(_not_assessed(result)), screen)
     elif test is None:
         return [Text.assemble((outcome, style)), *_indented(sentence(_not_assessed(result)), screen)]
     else:
         lines = [Text.assemble((outcome, f"bold {style}"), f"  {plain(test.name)}")]
-        lines += _indented(sentence(result.misconception or test.message or ""), screen)
+        message = sentence(result.misconception or test.message or "")
+        lines += _indented(message, screen)
+        lines += _indented(printed_instead(message, result.output) or "", screen)
         if result.misconception:
             lines += [Text("  What showed it:", style="dim"), *_indented(sentence(test.message or ""), screen)]
         if test.comparison:
             lines += [Text(f"  {line}", style="dim") for line in details(test.comparison, screen.width - 2)]
         if passed:
-            lines.append(Text(f"  {passed} of {count} tests pass.", style="dim"))
+            lines.append(Text(f"  {passed} of {count} {what} pass.", style="dim"))
     return lines + _printed_lines(result)
 
 
@@ -215,6 +220,9 @@ def _after(session: Session, exercise: Exercise, verdict: Verdict) -> list[Text]
     if verdict.result and verdict.result.status == "passed":
         if session.solved == len(session.course.exercises):
             return [Text(), Text("That was the last one: every exercise is solved.", style="bold green")]
+        if verdict.public:
+            rest = "The hidden tests, which decide, are not in this version and try much more. n is the next exercise."
+            return [Text(), Text(rest, style="green")]
         return [Text(), Text("Solved. n is the next exercise, s shows our solution to compare with.", style="green")]
     left = len(exercise.hints) - session.record.hints.get(exercise.id, 0)
     return [Text(), Text(f"h gives a hint ({left} left).", style="dim")] if left > 0 else []
