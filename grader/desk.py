@@ -23,13 +23,15 @@ if TYPE_CHECKING:
 
 STOP_SECONDS = 3.0
 EXERCISE_MOST_SECONDS = 60.0  # far above what the judge itself allows: a judge that takes longer hangs
-DIAGNOSIS_SECONDS = 10.0  # for one failing exercise: more than for a single submission, as all others gain by it
 _START = "import sys; sys.path.insert(0, {root!r}); from grader.desk import main; main()"
 
 
 @dataclass(frozen=True)
 class DeskSettings:
-    """How a desk judges; see grader.judge.judge. `exercises` are the ids that its workers are made ready for."""
+    """How a desk judges; see grader.judge.judge. `exercises` are the ids that its workers are made ready for.
+
+    `diagnosis_seconds` is what finding out the mistake in a failing exercise may take; 0 leaves it out.
+    """
 
     exercises: tuple[str, ...]
     seed: int
@@ -37,7 +39,7 @@ class DeskSettings:
     gpu: str = "auto"
     seconds: float = 10.0
     until_failure: bool = False
-    diagnose: bool = True
+    diagnosis_seconds: float = 3.0
 
 
 @dataclass(frozen=True)
@@ -289,7 +291,9 @@ def _serve(settings: DeskSettings, requests: Any, reply: Any) -> None:
         from grader.judge import judge
         from grader.suites import RunSuites, keep_suites
 
-        diagnostician = Diagnostician(course, pool, DIAGNOSIS_SECONDS) if settings.diagnose else None
+        diagnostician = None
+        if settings.diagnosis_seconds:
+            diagnostician = Diagnostician(course, pool, settings.diagnosis_seconds)
 
         def judge_each(run_suites: RunSuites) -> None:
             reply("ready")

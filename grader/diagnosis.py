@@ -31,6 +31,7 @@ BUDGET_SECONDS = 3.0  # for one failing exercise
 PREPARE_SECONDS = 20.0  # for one exercise, ahead of time
 LOAD_SECONDS = 5.0
 # A known answer may take this much longer than the learner's did; what never ends is waited for only in company.
+WARMING_SECONDS = 2.0
 SLACK, LEAST_SECONDS, ENDLESS_SECONDS = 5.0, 1.0, 1.0
 
 # Relative, for two ways of working out the same; a part of the largest element where elements are small.
@@ -157,8 +158,9 @@ class _Table:
                 left = self.deadline - time.monotonic()
                 if left <= 0:
                     return None
-                came = self._ask_alone(label, one.probe, min(seconds, left))
-                if isinstance(came, Unanswered) and came.status == "timeout" and left < seconds:
+                allowed = seconds if endless else seconds + WARMING_SECONDS
+                came = self._ask_alone(label, one.probe, min(allowed, left))
+                if isinstance(came, Unanswered) and came.status == "timeout" and left < allowed:
                     return None
                 found[label] = self._keep(keys[label], came, one, seconds)
         return {label: found[label] if label in found else self.seen[key] for label, key in keys.items()}
@@ -179,7 +181,7 @@ class _Table:
             self.shared, self.sent = self._observer(SOLUTION), set()
         texts = {label: self._text(label) for label in labels if label not in self.sent}
         asked = functools.partial(
-            bank.ask, self.lesson.name, f"{self.lesson.id}.py", texts, list(labels), probe, seconds
+            bank.ask, self.lesson.name, f"{self.lesson.id}.py", texts, list(labels), probe, seconds, WARMING_SECONDS
         )
         replies = self.shared.ask_again(self.exercise, inputs.pack(asked), left)
         if not isinstance(replies, list) or len(replies) != len(labels):

@@ -40,7 +40,7 @@ class TrialSettings:
     isolation: str = "auto"
     seconds: float = EXERCISE_SECONDS
     until_failure: bool = False
-    diagnose: bool = False
+    diagnosis_seconds: float = 0.0
 
 
 def run_trials(
@@ -56,7 +56,9 @@ def run_trials(
         # In this process, which most often has torch already.
         chosen = [course.exercise(name) for name in settings.names]
         with worker_pool(chosen, course, settings.isolation, "off") as pool:
-            diagnostician = Diagnostician(course, pool) if settings.diagnose else None
+            diagnostician = None
+            if settings.diagnosis_seconds:
+                diagnostician = Diagnostician(course, pool, settings.diagnosis_seconds)
             for place, trial in enumerate(trials):
                 mine = [course.exercise(name) for name in trial.exercises]
                 yield (
@@ -80,7 +82,7 @@ def run_trials(
         "off",
         settings.seconds,
         settings.until_failure,
-        settings.diagnose,
+        settings.diagnosis_seconds,
     )
     tasks = (Task(trial.submission, trial.exercises) for trial in trials)
     for place, came in judge_all(tasks, at_desks, jobs):

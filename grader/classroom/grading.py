@@ -28,6 +28,8 @@ REFRESH_SECONDS = 10.0
 NOT_YET = "not graded yet: the run was stopped; the same command goes on"
 Judging = Callable[[Iterable[Task], DeskSettings, int], Iterator[tuple[int, Result | GraderFailed]]]
 
+DIAGNOSIS_SECONDS = 10.0  # for an exercise: what is found out for one student serves the others
+
 
 @dataclass(frozen=True)
 class ClassOptions:
@@ -147,8 +149,13 @@ class _Run:
         if not todo:
             return
         keys: list[str] = []
-        diagnose = self.options.diagnosis
-        settings = DeskSettings(self.ids, self.seed, self.options.isolation, self.options.gpu, diagnose=diagnose)
+        settings = DeskSettings(
+            self.ids,
+            self.seed,
+            self.options.isolation,
+            self.options.gpu,
+            diagnosis_seconds=DIAGNOSIS_SECONDS if self.options.diagnosis else 0.0,
+        )
         jobs = min(self.options.jobs or cores(), len(todo))
         self.show("starting: importing torch", 0, len(todo))
         outcomes = self._judging()(self._tasks(todo, keys), settings, jobs)

@@ -69,7 +69,7 @@ def diagnosed(course: Course) -> list[tuple[Written, ExerciseResult]]:
         lesson = course.lesson(answer.exercise.rsplit("/", 1)[0])
         trials.append(Trial(answer.label, {lesson.id: with_answer(lesson, answer)}, (answer.exercise,)))
     names = tuple(dict.fromkeys(one.answer.exercise for one in answers))
-    settings = TrialSettings(names, seed=5, seconds=10.0, diagnose=True)
+    settings = TrialSettings(names, seed=5, seconds=10.0, diagnosis_seconds=60.0)
     return [(answers[place], results[0]) for place, results in run_trials(trials, settings, course)]
 
 
