@@ -8,16 +8,18 @@ STAMP  := $(VENV)/.installed
 INSTALLER ?= $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check
 
 SUBMISSION ?= exercises
+SUBMISSIONS ?= submissions
 EXERCISE   ?=
 OPTIONS    ?=
 ONLY       := $(if $(EXERCISE),$(foreach id,$(EXERCISE),-e $(id)))
 
 # A learner may have chosen this name: the shell gets it as one word, and neither make nor it looks inside.
 override SUBMISSION := $(value SUBMISSION)
-export SUBMISSION
+override SUBMISSIONS := $(value SUBMISSIONS)
+export SUBMISSION SUBMISSIONS
 
 .DEFAULT_GOAL := help
-.PHONY: help setup grade watch list hint reset solution progress check test fuzz build notebooks release nbgrader data bench gpu clean
+.PHONY: help setup grade watch list hint reset solution progress check test fuzz build notebooks release nbgrader class data bench gpu clean
 
 help: ## show this list
 	@echo "make TARGET, where TARGET is one of"
@@ -87,6 +89,9 @@ notebooks: $(STAMP) ## make a notebook of each lesson, in exercises/notebooks/
 
 release: $(STAMP) ## for instructors: the student version, with sealed tests, in .grader/student (OPTIONS="--out DIR")
 	@$(RUN) build student $(OPTIONS)
+
+class: $(STAMP) ## for instructors: grade everyone in SUBMISSIONS=folder, and make grades.csv and a page
+	@$(RUN) class $(ONLY) $(OPTIONS) -- "$$SUBMISSIONS"
 
 # A course folder holds grades: beside the repository, where neither git nor `make clean` reaches it.
 nbgrader: $(STAMP) ## make a course folder for nbgrader; OPTIONS="--out DIR -t tensors"

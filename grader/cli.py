@@ -484,7 +484,9 @@ def grade_a_class(
     gpu: GpuOption = GpuChoice.auto,
     scheduler: Annotated[
         str | None,
-        typer.Option("--scheduler", metavar="ADDRESS", help="Grade on the Dask cluster with this scheduler."),
+        typer.Option(
+            "--scheduler", metavar="ADDRESS", help="Grade on a Dask cluster: its scheduler's address or file."
+        ),
     ] = None,
     jobs: Annotated[
         int | None, typer.Option("--jobs", min=1, help="Submissions judged at a time; default: one for each core.")
@@ -520,6 +522,7 @@ def grade_a_class(
 
         with open_gradebook(gradebook):
             pass  # An address that is wrong should not come to light after the grading.
+    folder = folder.expanduser()  # make does not, everywhere
     course = load_course()
     chosen = course.select(exercise or (), topic or ())
     options = ClassOptions(

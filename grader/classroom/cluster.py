@@ -7,6 +7,7 @@ import threading
 import uuid
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from grader.classroom.fingerprint import run_fingerprint
@@ -33,7 +34,7 @@ class _Order:
 def judge_on_cluster(
     tasks: Iterable[Task], settings: DeskSettings, address: str
 ) -> Iterator[tuple[int, Result | GraderFailed]]:
-    """As grader.desk.judge_all, on the cluster of the scheduler at `address`.
+    """As grader.desk.judge_all, on the cluster of the scheduler at `address` (or in the file that it wrote).
 
     Dask gives what a lost worker had, or had not yet told about, to another one.
 
@@ -82,7 +83,8 @@ def judge_on_cluster(
 
 def _connect(client_type: Any, address: str) -> Any:
     try:
-        client = client_type(address, timeout=CONNECT_SECONDS, set_as_default=False)
+        place = {"scheduler_file": address} if Path(address).is_file() else {"address": address}
+        client = client_type(**place, timeout=CONNECT_SECONDS, set_as_default=False)
     except (OSError, ValueError) as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise GraderError(f"no Dask scheduler answers at {address}: {reason[:200]}") from None
