@@ -109,6 +109,7 @@ bench: $(STAMP) ## measure how long people wait, next to what they would use ins
 gpu: ## run the gpu tests on solutions/ with this machine's python (needs CUDA)
 	@$(if $(wildcard $(STAMP)),$(VENV)/bin/python,$(PYTHON)) -m grader grade solutions --gpu require $(OPTIONS)
 
-clean: ## remove .venv and all caches
-	rm -rf $(VENV) .grader .pytest_cache .mypy_cache .ruff_cache .hypothesis
+clean: ## remove .venv and all caches, but not what you have solved and what reset took away
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	test ! -d .grader || find .grader -mindepth 1 -maxdepth 1 ! -name progress.txt ! -name backup -exec rm -rf {} +
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -150,6 +150,8 @@ class _Watched:
 
     def _hear(self, message: dict[str, Any]) -> None:
         self.session.hear(message)
+        if "failed" in message and self.awaited and not self.awaited[1].done():
+            self.awaited[1].set_exception(GraderError(f"watch does not grade: {message['failed']}"))
 
     def _verdict(self, exercise_id: str, verdict: Verdict) -> None:
         if self.awaited and self.awaited[0] == exercise_id and not self.awaited[1].done():

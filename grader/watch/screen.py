@@ -25,7 +25,7 @@ from grader.learner.help import solution_text
 from grader.watch import view
 from grader.watch.session import Session
 
-REDRAW_SECONDS = 0.5
+TICK_SECONDS = 0.5
 # What a terminal may call itself that cannot move its cursor.
 PLAIN_TERMINALS = ("", "dumb", "unknown")
 # Editors that open a window and are told the line in ways of their own; others know vi's +LINE.
@@ -49,14 +49,24 @@ class Screen:
             Layout(Window(control, wrap_lines=False, always_hide_cursor=True)),
             key_bindings=self._bindings(),
             full_screen=True,
-            refresh_interval=REDRAW_SECONDS,
             mouse_support=False,
         )
         session.changed = self.application.invalidate
 
     async def run(self) -> None:
         """Show it until the learner quits."""
-        await self.application.run_async(handle_sigint=True)
+        ticking = asyncio.create_task(self._tick())
+        try:
+            await self.application.run_async(handle_sigint=True)
+        finally:
+            ticking.cancel()
+
+    async def _tick(self) -> None:
+        """Count the seconds of what takes long; nothing is drawn while nothing happens."""
+        while True:
+            await asyncio.sleep(TICK_SECONDS)
+            if self.session.state == "starting" or self.session.order:
+                self.application.invalidate()
 
     def quit(self) -> None:
         """End `run`."""
