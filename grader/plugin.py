@@ -8,6 +8,7 @@ on: for code one trusts. The judge gives it an observer that runs them in the su
 from __future__ import annotations
 
 import functools
+import random
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("grader", "hidden suites")
     group.addoption("--submission", default="exercises", help="what to test, in this process (default: exercises)")
     group.addoption("--seed", type=int, default=0, help="seed of the random inputs (default: 0)")
+    group.addoption("--shuffle", action="store_true", help="run the tests in random order, drawn from the seed")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -51,8 +53,8 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         config.stash[OBSERVER].close()
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Find out which exercise each test belongs to.
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Find out which exercise each test belongs to; shuffle if asked to.
 
     Raises:
         pytest.UsageError: a marker names no exercise of the lesson.
@@ -71,6 +73,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         module = getattr(item, "module", None)
         if module is not None and module.__name__ not in cloudpickle.list_registry_pickle_by_value():
             cloudpickle.register_pickle_by_value(module)
+    if config.getoption("--shuffle"):
+        random.Random(config.getoption("--seed")).shuffle(items)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

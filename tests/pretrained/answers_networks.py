@@ -346,6 +346,21 @@ def predict_proba(model, x):
             module.training = mode
 
 
+# %% predict_proba wrong="the exponential by hand"
+# exp of a logit above 88 is infinite in float32, and infinity divided by infinity is NaN: a network that is very sure of
+# itself gets no probabilities. torch.softmax subtracts the largest logit of the row first.
+def predict_proba(model, x):
+    modes = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        with torch.no_grad():
+            exponentials = model(x).exp()
+            return exponentials / exponentials.sum(dim=1, keepdim=True)
+    finally:
+        for module, mode in modes:
+            module.training = mode
+
+
 # %% predict_proba right="a copy of the model"
 import copy
 

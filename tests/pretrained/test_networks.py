@@ -178,16 +178,17 @@ def in_eval(model: nn.Module, x: torch.Tensor) -> torch.Tensor:
 class TestPredictProba:
     def test_each_row_is_the_softmax_of_its_logits(self, observe, rng):
         rows, features, classes = rng.sizes(3, 3, 8)
-        models = [nn.Linear(features, classes), nn.Linear(features, classes).double(), nn.Identity()]
+        models = [nn.Linear(features, classes), nn.Linear(features, classes).double(), nn.Identity(), nn.Identity()]
         models = [model.eval() for model in models]
         inputs = [
             rng.strided((rows, features)),
             rng.tensor((rows, features), torch.float64),
             rng.strided((rows, features)),
+            rng.tensor((rows, features), low=-900.0, high=900.0),
         ]
         inputs[2] *= 3.0
         seen = observe(lambda m: [m.predict_proba(model, x) for model, x in zip(models, inputs, strict=True)])
-        names = ("a float32 model", "a float64 model", "a model without parameters")
+        names = ("a float32 model", "a float64 model", "a model without parameters", "logits in the hundreds")
         for out, model, x, name in zip(seen, models, inputs, names, strict=True):
             assert_tensor(out, in_eval(model, x), f"`predict_proba` of {name}")
 
