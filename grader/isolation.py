@@ -41,7 +41,7 @@ _SYSTEM_FILES = ("/etc/ld.so.cache", "/etc/localtime", "/etc/alternatives")
 # Not zero: mapped as shared, it is memory that nothing counts.
 _DEVICES = ("/dev/null", "/dev/full", "/dev/random", "/dev/urandom")
 _GPU_DEVICES = ("nvidia*",)
-_COURSE = ("data", "grader/data.py", "grader/worker")  # what a submission may see of the course
+_COURSE = ("data", "grader/__init__.py", "grader/data.py", "grader/worker")  # what a submission may see of the course
 
 
 @dataclass

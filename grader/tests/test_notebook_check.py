@@ -20,7 +20,7 @@ from grader.judge import judge
 from grader.notebook.feedback import Feedback, Trouble
 from grader.notebook.source import NotFound, exercise_of, find_source
 from grader.result import Result
-from grader.submission import Submission
+from grader.submission import LessonSource, Segment, Submission
 from grader.workers import WorkerPool
 
 IMPORTS = "import torch\nfrom torch import Tensor\nfrom jaxtyping import Shaped"
@@ -290,6 +290,13 @@ def test_whatever_goes_wrong_is_a_sentence(
 def test_inside_the_grader_a_check_does_nothing(screen: Screen) -> None:
     exec("check(1)", {"__lesson__": True, "check": notebook.check})
     assert screen.shown == []
+
+
+def test_a_file_that_checks_itself_is_graded_like_any_other(course: Course, pool: WorkerPool) -> None:
+    text = f"{RIGHT}\n\nfrom grader import check\n\ncheck(hwc_to_chw)\n"
+    lesson = LessonSource("tensors/views", "views.py", (Segment(text),))
+    result = judge(Submission("x", {lesson.lesson_id: lesson}), course.select(["hwc_to_chw"]), pool, seed=1)
+    assert result.exercises[0].status == "passed"
 
 
 def test_text_of_a_strangers_is_harmless_in_feedback(anywhere: Course) -> None:
