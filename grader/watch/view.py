@@ -141,7 +141,8 @@ def _verdict_lines(session: Session, exercise: Exercise, screen: Console) -> lis
     status = session.record.status(exercise.id)
     if verdict is None:
         if status == "solved":
-            return [Text(f"Solved on {session.record.solved[exercise.id]}.".replace(" on .", "."), style="green")]
+            day = session.record.solved[exercise.id]
+            return [Text(f"Solved{f' on {day}' if day else ''}. n is the next exercise that is not.", style="green")]
         return _task(session, exercise)
     if verdict.result is None:
         return [Text(sentence(verdict.problem or ""), style="red")]
