@@ -184,7 +184,7 @@ def grade(
     diagnosis: DiagnosisOption = True,
     feedback: Annotated[
         FeedbackChoice,
-        typer.Option("--feedback", help="full: with inputs and values of the tests; brief: outcomes and messages."),
+        typer.Option("--feedback", help="brief leaves out of every report what the hidden tests call, get and expect."),
     ] = FeedbackChoice.full,
     json_file: Annotated[
         str | None, typer.Option("--json", metavar="FILE", help="Write the result as JSON; - is standard output.")
@@ -196,10 +196,6 @@ def grade(
     html: Annotated[
         str | None, typer.Option("--html", metavar="FILE", help="Write the result as a page for the browser.")
     ] = None,
-    hide_inputs: Annotated[
-        bool,
-        typer.Option("--hide-inputs", help="Leave out of every report what the hidden tests call, get and expect."),
-    ] = False,
     github_classroom: Annotated[
         bool,
         typer.Option("--github-classroom", help="In a GitHub workflow: write step output, summary and annotations."),
@@ -241,9 +237,10 @@ def grade(
         isolation=isolation.value,
         gpu=gpu.value,
         progress=not quiet,
+        diagnosis=diagnosis,
     )
     record = note_grades(result, path)
-    if hide_inputs:
+    if feedback is FeedbackChoice.brief:
         result = for_learners(result)
     from grader.reports import terminal, write_report
 

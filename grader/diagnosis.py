@@ -27,7 +27,7 @@ from grader.submission import LessonSource, Segment
 from grader.worker import bank, codec, inputs
 from grader.workers import WorkerObserver, WorkerPool
 
-BUDGET_SECONDS = 3.0  # for one failing exercise
+BUDGET_SECONDS = 5.0  # for one failing exercise
 PREPARE_SECONDS = 20.0  # for one exercise, ahead of time
 LOAD_SECONDS = 5.0
 # A known answer may take this much longer than the learner's did; what never ends is waited for only in company.

@@ -12,7 +12,7 @@ import torch
 from grader import plugin, slips
 from grader.calls import describe_call
 from grader.comparing import Mismatch
-from grader.course import Exercise, in_words
+from grader.course import Course, Exercise, in_words
 from grader.diagnosis import Diagnostician, Trail
 from grader.errors import GraderFailed, NoGpu
 from grader.hidden import hidden_files
@@ -20,7 +20,7 @@ from grader.observing import Asked, InProcessObserver, Unanswered
 from grader.public import judge_publicly
 from grader.reports.wording import sentence
 from grader.result import Comparison, ExerciseResult, Result, score_exercise
-from grader.submission import Submission
+from grader.submission import LessonSource, Segment, Submission
 from grader.suites import RunSuites, run_pytest
 from grader.workers import WorkerObserver, WorkerPool
 
@@ -212,6 +212,37 @@ def _diagnose(exercise: Exercise, session: _Session, diagnostician: Diagnosticia
     except Exception:
         # What was observed is a stranger's data: whatever it does to the comparison, the verdict stands.
         return None
+
+
+def prepare_diagnosis(
+    exercise: Exercise,
+    course: Course,
+    pool: WorkerPool,
+    diagnostician: Diagnostician,
+    seed: int,
+    run_suites: RunSuites = run_pytest,
+) -> None:
+    """Have an exercise's known answers asked what `seed` asks, so that the next diagnosis of it takes no time.
+
+    For when nobody waits: it takes as long as some hundred probes do.
+
+    Raises:
+        GraderFailed, CourseError: as for `judge`.
+    """
+    lesson = course.lesson(exercise.lesson_id)
+    if not lesson.text or hidden_files() is None:
+        return
+    source = LessonSource(lesson.id, f"{lesson.id}.py", (Segment(lesson.text),))
+    observer = WorkerObserver(pool, {lesson.id: source}, EXERCISE_SECONDS)
+    session = _Session(observer, frozenset([exercise.id]), "GPU tests are left out", keep_trails=True)
+    try:
+        run_suites([lesson.id], session, seed)
+    finally:
+        observer.close()
+    if session.failure:
+        raise session.failure
+    trails = [Trail(outcome.name, outcome.asked, outcome.error) for outcome in session.outcomes.values()]
+    diagnostician.prepare(exercise, trails)
 
 
 def _score(

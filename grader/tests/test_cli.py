@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from grader.course import ROOT, load_course
+from grader.course import ROOT, load_course, read_bank, with_answer
 
 needs_no_gpu = pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
 
@@ -41,6 +41,24 @@ def graded_solutions():
 
 
 class TestGrade:
+    def test_a_known_mistake_is_told_unless_that_is_switched_off_and_brief_feedback_leaves_values_out(self, tmp_path):
+        lesson = load_course().lesson("tensors/views")
+        wrong = next(answer for answer in read_bank(lesson) if "hwc_to_chw" in answer.exercise and answer.message)
+        (tmp_path / "views.py").write_text(with_answer(lesson, wrong), encoding="utf-8")
+        command = ("grade", tmp_path / "views.py", "-e", "hwc_to_chw", "--seed", 3, "--json", "-")
+        full, brief = grader(*command), grader(*command, "--no-diagnosis", "--feedback", "brief")
+        told, untold = (json.loads(run.stdout)["exercises"][0] for run in (full, brief))
+        # None where this machine is too busy to find out in time; test_diagnosis.py asks for the message.
+        assert told["misconception"] in (wrong.message, None)
+        assert untold["misconception"] is None
+        tests = [next(test for test in each["tests"] if test["status"] == "failed") for each in (told, untold)]
+        assert tests[0]["comparison"]["inputs"]
+        assert tests[0]["comparison"]["got"]["picture"]
+        assert tests[1]["comparison"]["inputs"] == {}
+        assert tests[1]["comparison"]["got"]["picture"] == tests[1]["comparison"]["got"]["near"] == []
+        assert "should be" in tests[0]["message"]
+        assert "should be" not in tests[1]["message"]
+
     def test_solutions_get_everything(self, graded_solutions):
         assert graded_solutions.returncode == 0, graded_solutions.stderr
         result = json.loads(graded_solutions.stdout)

@@ -14,7 +14,7 @@ import torch
 from grader.comparing import Mismatch
 from grader.course import Course, KnownAnswer, read_bank, with_answer
 from grader.diagnosis import Diagnostician, common, same
-from grader.judge import judge
+from grader.judge import judge, prepare_diagnosis
 from grader.observing import Unanswered
 from grader.percent import read_cells
 from grader.result import Comparison, ExerciseResult
@@ -214,6 +214,22 @@ def test_observations_are_kept_as_they_came_whatever_the_test_does_with_them(cou
     first, second = (one.seen for one in observer.asked)
     assert same(first, SimpleNamespace(a=[1, 2], b=torch.zeros(2)))
     assert same(second, Unanswered("error", "", kind="ZeroDivisionError"))
+
+
+def test_a_diagnosis_that_was_prepared_asks_no_known_answer_again(course: Course, pool: WorkerPool) -> None:
+    exercise = course.exercise("tensors/storage/shares_storage")
+    lesson = course.lesson(exercise.lesson_id)
+    wrong = next(answer for answer in read_bank(lesson) if answer.exercise == exercise.id and answer.message)
+    diagnostician = Diagnostician(course, pool, seconds=60)
+    prepare_diagnosis(exercise, course, pool, diagnostician, seed=3)
+    prepared = len(diagnostician.seen)
+    assert prepared
+    diagnostician.seconds = 0  # Whoever has to ask finds the time up.
+    trial = Trial("mine", {lesson.id: with_answer(lesson, wrong)}, (exercise.id,))
+    for seed, message in ((3, wrong.message), (4, None)):
+        result = judge(trial.submission, [exercise], pool, seed=seed, gpu="off", diagnostician=diagnostician)
+        assert result.exercises[0].misconception == message
+    assert len(diagnostician.seen) == prepared
 
 
 def test_an_answer_that_never_ends_is_not_waited_for(course: Course, pool: WorkerPool) -> None:
