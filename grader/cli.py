@@ -714,16 +714,30 @@ def bench(
     nbgrader: Annotated[
         bool, typer.Option("--nbgrader/--no-nbgrader", help="Compare with nbgrader autograde too.")
     ] = True,
+    sample: Annotated[
+        int, typer.Option("--class", min=0, metavar="N", help="Only grading a class: all ways grade these N.")
+    ] = 0,
+    size: Annotated[
+        list[int] | None,
+        typer.Option("--size", min=2, help="With --class: a class of this size too, graded by us alone. Repeatable."),
+    ] = None,
     saves: Annotated[
         bool, typer.Option("--saves", help="Only from a saved file to its verdict in watch: a minute or two.")
     ] = False,
 ) -> None:
-    """Measure how long people wait, next to what they would use instead, in one run."""
+    """Measure how long people wait, next to what they would use instead, in one run.
+
+    With --class, grading a class: `bench --class 4 --size 10 --size 200` compares on 4 submissions and looks at
+    classes of 10 and of 200, which takes most of an hour.
+    """
     require_solutions(load_course(), "bench")
-    from grader.bench import run_bench, run_saves
+    from grader.bench import run_bench, run_class, run_saves
 
     if saves:
         run_saves()
+        return
+    if sample:
+        run_class(sample, size or [], nbgrader)
         return
     run_bench(submissions, nbgrader)
 

@@ -36,3 +36,22 @@ def run_saves() -> None:
     from grader.bench.table import show_saves
 
     show_saves(*measure_saves())
+
+
+def run_class(sample: int, sizes: list[int], nbgrader: bool) -> None:
+    """Measure grading a class, next to what else grades one, and print it; see grader.bench.classes.
+
+    Args:
+        sample: how many submissions all ways grade.
+        sizes: of classes that only we grade, to see whether time grows with them.
+
+    Raises:
+        GraderError: something that is to be measured does not run.
+        SystemExit: 1, after the tables, if the ways disagree about points.
+    """
+    from grader.bench.classes import measure_class, show_class_report
+
+    report = measure_class(sample, sizes, nbgrader)
+    show_class_report(report)
+    if report.disagreements:
+        raise SystemExit(1)

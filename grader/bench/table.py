@@ -130,27 +130,28 @@ def show(report: Report) -> None:
     for fact in report.facts:
         screen.print(Text(fact))
     screen.print()
-    times = _table("Way", "Total", "Each", "Of c")
+    times = table_of("Way", "Total", "Each", "Of c")
     plain = next((way.seconds for way in report.ways if way.key == "c"), None)
     for way in report.ways:
         share = f"{100 * way.seconds / plain:.1f} %" if plain else ""
         times.add_row(f"{way.key}  {way.name}", f"{way.seconds:.2f} s", f"{way.each:.3f} s", share)
     screen.print(times)
     screen.print()
-    saves = _table("One exercise changed", "Median")
+    saves = table_of("One exercise changed", "Median")
     saves.add_row("f  from saved file to verdict, in watch", f"{report.save_seconds:.3f} s")
     saves.add_row("   plain pytest of its tests, fresh process", f"{report.plain_save_seconds:.3f} s")
     screen.print(saves)
     screen.print()
-    _show_aims(screen, aims(report))
+    show_aims(screen, aims(report))
     screen.print()
     for note in report.notes:
         screen.print(Text(note, "dim"))
-    _show_agreement(screen, report)
+    show_agreement(screen, report.ways, report.disagreements)
 
 
-def _show_aims(screen: Console, found: Sequence[Aim]) -> None:
-    goals = _table("Aim", "Measured", "At most", "")
+def show_aims(screen: Console, found: Sequence[Aim]) -> None:
+    """Print what was aimed at, what was measured, and whether that is met."""
+    goals = table_of("Aim", "Measured", "At most", "")
     for aim in found:
         state = Text("met", "green") if aim.met else Text(f"missed, {aim.value / aim.limit:.2f} x", "red")
         goals.add_row(aim.name, aim.text, aim.limit_text, state)
@@ -160,30 +161,32 @@ def _show_aims(screen: Console, found: Sequence[Aim]) -> None:
 def show_saves(saves: Sequence[SaveTimes], note: str) -> None:
     """Print how long saves took, exercise by exercise."""
     screen = console()
-    table = _table("One exercise changed", "Watch, median", "Slowest", "Plain pytest")
+    table = table_of("One exercise changed", "Watch, median", "Slowest", "Plain pytest")
     for each in saves:
         times = (statistics.median(each.watch), max(each.watch), each.plain)
         table.add_row(each.exercise.id, *(f"{seconds:.3f} s" for seconds in times))
     screen.print(table)
     screen.print()
-    _show_aims(screen, saving_aims(*medians(saves)))
+    show_aims(screen, saving_aims(*medians(saves)))
     screen.print()
     screen.print(Text(note, "dim"))
 
 
-def _show_agreement(screen: Console, report: Report) -> None:
-    keys = ", ".join(way.key for way in report.ways)
-    if not report.disagreements:
+def show_agreement(screen: Console, ways: Sequence[Way], disagreements: Sequence[str]) -> None:
+    """Say whether the ways gave the same points; where not, the times compare unlike work."""
+    keys = ", ".join(way.key for way in ways)
+    if not disagreements:
         screen.print(Text(f"All points of all submissions agree between {keys}.", "bold green"))
         return
     screen.print(
-        Text(f"POINTS DO NOT AGREE in {len(report.disagreements)} places: the times compare unlike work.", "bold red")
+        Text(f"POINTS DO NOT AGREE in {len(disagreements)} places: the times compare unlike work.", "bold red")
     )
-    for line in report.disagreements:
+    for line in disagreements:
         screen.print(Text(f"  {line}", "red"))
 
 
-def _table(first: str, *others: str) -> Table:
+def table_of(first: str, *others: str) -> Table:
+    """An empty table: words in the first column, figures in the others."""
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
     table.add_column(first, min_width=43)
     for name in others:
