@@ -1,0 +1,63 @@
+"""Tests of the arithmetic behind the bench of classes: what is aimed at, and whose memory counts."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import replace
+
+import pytest
+
+from grader.bench.classes import ClassReport, ClassSize, class_aims, show_class_report
+from grader.bench.memory import MemoryWatch, tree_bytes
+from grader.bench.table import Way, disagreements
+
+GB = 2**30
+HUNGRY = "import sys; kept = bytearray(b'x') * (64 * 2**20); print('ready', flush=True); sys.stdin.read()"
+
+
+def report(points: float = 1.0) -> ClassReport:
+    ours, theirs = {"s": {"a/b/c": 1.0}}, {"s": {"a/b/c": points}}
+    ways = (
+        Way("h", "class, with diagnosis", 12.0, ours),
+        Way("i", "class, without", 10.0, ours),
+        Way("j", "a pytest process each", 40.0, ours),
+        Way("k", "nbgrader autograde", 150.0, theirs),
+    )
+    sizes = (ClassSize(4, 10.0, 1.0, GB), ClassSize(10, 14.0, 1.0, 2 * GB), ClassSize(200, 230.0, 1.1, 2 * GB))
+    return ClassReport(ways, sizes, "facts", ("note",), disagreements(ways[1:]))
+
+
+def test_each_aim_is_worked_out_from_its_own_figures() -> None:
+    pytest_share, nbgrader_share, memory, growth = class_aims(report())
+    assert (pytest_share.value, pytest_share.met) == (0.25, True)
+    assert (nbgrader_share.value, nbgrader_share.met) == (pytest.approx(1 / 15), False)
+    assert (memory.value, memory.met) == (2.0, True)
+    assert (growth.value, growth.met) == (1.1, True)
+    assert not class_aims(replace(report(), sizes=(ClassSize(4, 1, 1, 4 * GB),)))[2].met
+
+
+def test_points_that_differ_are_said(capsys: pytest.CaptureFixture[str]) -> None:
+    show_class_report(report())
+    assert "agree between h, i, j, k" in capsys.readouterr().out
+    show_class_report(report(0.5))
+    assert "POINTS DO NOT AGREE" in capsys.readouterr().out
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells")
+def test_memory_of_what_a_process_started_counts_and_its_own_does_not() -> None:
+    outer = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {HUNGRY!r}])"
+    with (
+        MemoryWatch() as watch,
+        subprocess.Popen(
+            [sys.executable, "-c", outer], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        ) as process,
+    ):
+        assert process.stdout
+        assert process.stdin
+        assert process.stdout.readline() == "ready\n"
+        assert 64 * 2**20 < tree_bytes(process.pid) < 160 * 2**20
+        watch._over.wait(1.2)
+        process.stdin.close()
+    assert 64 * 2**20 < watch.most < 400 * 2**20
+    assert tree_bytes(process.pid) == 0
