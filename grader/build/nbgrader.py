@@ -21,7 +21,7 @@ from typing import Any
 from grader import data, examples
 from grader.course import ROOT, Course, Lesson
 from grader.errors import CourseError, GraderError, MissingData
-from grader.gradebook.naming import COURSE, assignment_name, notebook_name, solution_cell, test_cell
+from grader.gradebook.naming import COURSE, assignment_name, for_notebook, notebook_name, solution_cell, test_cell
 from grader.progress import Show
 
 RECORD = ".grader-build.json"
@@ -56,7 +56,6 @@ c.Autograde.sanitize_preprocessors = [
     "grader.gradebook.preprocessors.RestoreNotebook",
     "nbgrader.preprocessors.OverwriteKernelspec",
     "nbgrader.preprocessors.OverwriteCells",
-    "nbconvert.preprocessors.sanitize.SanitizeHTML",
     "nbgrader.preprocessors.CheckCellMetadata",
 ]
 c.Autograde.autograde_preprocessors = [
@@ -166,7 +165,7 @@ def source_notebook(lesson: Lesson) -> Any:
         tags = cell.metadata.get("tags")
         cell.metadata = {"tags": tags} if tags else {}
         if cell.cell_type == "markdown":
-            cell.source = re.sub(r"\]\((?:\.\./)+data/", "](data/", cell.source)
+            cell.source = for_notebook(cell.source)
         notebook.cells.append(cell)
         if exercise:
             cell.metadata["nbgrader"] = _metadata(solution_cell(exercise), solution=True)

@@ -1,6 +1,8 @@
-"""What lessons and exercises are called in nbgrader, the same wherever we write there."""
+"""What lessons and exercises are called in nbgrader, and how prose reads there, the same wherever we write."""
 
 from __future__ import annotations
+
+import re
 
 from grader.course import Course, Exercise, Lesson
 
@@ -30,3 +32,8 @@ def solution_cell(exercise: Exercise) -> str:
 def lesson_of(course: Course, assignment: str) -> Lesson | None:
     """The lesson that an assignment is made of; None if it is none of ours."""
     return next((lesson for lesson in course.lessons if assignment_name(lesson) == assignment), None)
+
+
+def for_notebook(prose: str) -> str:
+    """A lesson's Markdown as its assignment has it, whose data lies beside the notebook."""
+    return re.sub(r"\]\((?:\.\./)+data/", "](data/", prose)

@@ -7,6 +7,7 @@ judge to the gradebook by a way that nothing in the notebook is part of.
 
 from __future__ import annotations
 
+import re
 import secrets
 import sys
 from pathlib import Path
@@ -22,8 +23,9 @@ from traitlets import Enum, Integer, Unicode
 from grader.course import Course, Lesson, load_course
 from grader.errors import GraderError, GraderFailed
 from grader.gradebook.judging import judge_notebook
-from grader.gradebook.naming import lesson_of, test_cell
+from grader.gradebook.naming import for_notebook, lesson_of, test_cell
 from grader.gradebook.scores import feedback, set_score
+from grader.percent import read_cells
 from grader.reports.wording import plain
 from grader.result import ExerciseResult, Result, for_learners
 
@@ -35,7 +37,8 @@ class RestoreNotebook(NbGraderPreprocessor):
     """Keeps a submission's text and nothing else: which cells carry points is what the gradebook says.
 
     Copied cells, changed points and cells that only call themselves test cells come to nothing; test cells that are
-    missing come back. Outputs, attachments and metadata are dropped.
+    missing come back. Outputs, attachments and metadata are dropped, and prose that is not the lesson's is shown as
+    plain text.
     """
 
     def preprocess(self, nb: NotebookNode, resources: Resources) -> tuple[NotebookNode, Resources]:
@@ -51,6 +54,8 @@ class RestoreNotebook(NbGraderPreprocessor):
             points = {cell.name: cell.max_score for cell in released.grade_cells}
             solutions = {cell.name for cell in released.solution_cells}
             known = {cell.name: _released(cell, points, solutions) for cell in released.source_cells}
+        lesson = lesson_of(load_course(), names["assignment"])
+        prose = {for_notebook(cell.source) for cell in read_cells(lesson.text) if cell.markdown} if lesson else set()
         # Of several cells with one id the last is taken, as nbgrader does.
         last = {_grade_id(cell): cell for cell in nb.cells}
         cells = []
@@ -61,13 +66,20 @@ class RestoreNotebook(NbGraderPreprocessor):
                 if name in solutions:
                     restored.source = cell.source
             else:
-                restored = new_code_cell(cell.source) if cell.cell_type == "code" else new_markdown_cell(cell.source)
+                text = cell.source if cell.source in prose else _as_text(cell.source)
+                restored = new_code_cell(cell.source) if cell.cell_type == "code" else new_markdown_cell(text)
             cells.append(restored)
         # A missing solution cell stays away: its stub would undo an answer that stands in a cell of the student's own.
         cells += [cell for name, cell in known.items() if name not in solutions]
         for place, cell in enumerate(cells):
             cell["id"] = f"cell-{place}"
         return new_notebook(cells=cells, metadata={"language_info": {"name": "python"}}), resources
+
+
+def _as_text(markdown: str) -> str:
+    """Text in a code block: formgrader shows it to someone who may change all grades, and Markdown may hold scripts."""
+    fence = "`" * max(3, 1 + max(map(len, re.findall("`+", markdown)), default=0))
+    return f"{fence}text\n{markdown}\n{fence}"
 
 
 def _refuse_links(resources: Resources) -> None:
