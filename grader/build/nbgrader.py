@@ -260,7 +260,9 @@ def _release(folder: Path, lesson: Lesson) -> bool:
         said = [line for line in outcome.get("log", "").splitlines() if line.startswith("[ERROR]")]
         reason = (said or outcome.get("error", "").strip().splitlines() or ["no reason given"])[0]
         reason = next((line for line in reversed(said) if "Error:" in line or "Cannot" in line), reason)
-        raise GraderError(f"nbgrader does not take {name}: {reason.removeprefix('[ERROR] ')}")
+        raise GraderError(
+            f"nbgrader does not take {name}: {reason.removeprefix('[ERROR] ').split(' Cell contents')[0]}"
+        )
     leaks = leaked_lines(lesson, released.read_text(encoding="utf-8"))
     if leaks:
         shutil.rmtree(released.parent)

@@ -32,6 +32,8 @@ from grader.result import ExerciseResult, Result, TestResult
 from grader.submission import Submission
 from grader.workers import WorkerPool
 
+pytestmark = pytest.mark.timeout(600)  # databases and nbgrader's commands, on a machine that may be busy
+
 PASSWORD = "pass/word@of:the'class"
 DUE = 1_764_000_000.0  # 2025-11-24, 16:00:00 UTC
 

@@ -27,6 +27,9 @@ from grader.result import ExerciseResult, Result, TestResult, score_exercise
 from grader.submission import read_submission
 from grader.workers import WorkerPool
 
+# nbgrader's commands and a kernel, started one after the other, on a machine that may be busy.
+pytestmark = pytest.mark.timeout(900)
+
 SEED = 11
 VIEWS = "tensors-views"
 SILENT: Callable[[str, int, int], None] = lambda what, done, total: None  # noqa: E731
@@ -220,7 +223,7 @@ def test_feedback_has_scores_and_sentences_and_no_script(graded: Graded) -> None
     assert "Score: 7.0 / 7.0" in pages["right"]
     points = graded.points("partly")
     assert f"Score: {round(sum(p or 0 for p in points.values()), 2)} / 7.0" in pages["partly"]
-    assert f"failed: {points['hwc_to_chw']:.2f} of 1 points" in pages["partly"]
+    assert f": {points['hwc_to_chw']:.2f} of 1 points" in pages["partly"]
     assert "Score: 1.0 / 7.0" in pages["hostile"]
     assert "nothing to be found" in pages["hostile"].lower()
     assert "<script>fetch" not in pages["hostile"]
@@ -492,9 +495,8 @@ def test_a_build_has_nbgrader_make_the_release(course: Course, tmp_path: Path) -
     source = folder / "source" / VIEWS / "views.ipynb"
     source.write_text(source.read_text(encoding="utf-8").replace("### END SOLUTION", ""), encoding="utf-8")
     released.unlink()
-    with pytest.raises(GraderError, match=r"^nbgrader does not take tensors-views: [^\n]*no end solution") as caught:
+    with pytest.raises(GraderError, match=r"^nbgrader does not take tensors-views: No end solution statement found\.$"):
         build_course(course, [lesson], folder, SILENT)
-    assert "\n" not in str(caught.value)
 
 
 def test_there_is_nothing_to_build_in_a_student_version(tmp_path: Path) -> None:
