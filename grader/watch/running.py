@@ -17,6 +17,9 @@ from grader.watch.client import GradingProcess
 from grader.watch.files import LessonFiles, moments_to_look
 from grader.watch.session import Session
 
+# What a terminal may call itself that cannot move its cursor.
+PLAIN_TERMINALS = ("", "dumb", "unknown")
+
 
 class View(Protocol):
     """Something that shows a session until one quits."""
@@ -62,8 +65,8 @@ def why_no_screen() -> str | None:
         return "standard input is not a terminal"
     if not sys.stdout.isatty():
         return "standard output is not a terminal"
-    if os.name == "posix" and os.environ.get("TERM", "") in ("", "dumb", "unknown"):
-        return "this terminal cannot show a screen (TERM is not set)"
+    if os.name == "posix" and os.environ.get("TERM", "") in PLAIN_TERMINALS:
+        return "this terminal cannot show a screen (see its TERM)"
     return None
 
 

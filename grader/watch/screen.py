@@ -26,8 +26,6 @@ from grader.watch import view
 from grader.watch.session import Session
 
 TICK_SECONDS = 0.5
-# What a terminal may call itself that cannot move its cursor.
-PLAIN_TERMINALS = ("", "dumb", "unknown")
 # Editors that open a window and are told the line in ways of their own; others know vi's +LINE.
 LINE_OPTIONS = {"code": "--goto", "codium": "--goto", "cursor": "--goto", "subl": "", "zed": ""}
 

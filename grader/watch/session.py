@@ -208,10 +208,8 @@ class Session:
     def _to_grade(self, lesson_id: str, found: Touched) -> list[str]:
         names = [f"{lesson_id}/{name}" for name in found.changed]
         # One that uses what was changed is only of interest once it was attempted.
-        names += [
-            name for use in found.using if self.record.status(name := f"{lesson_id}/{use}") == "solved"
-            or name in self.record.tried
-        ]  # fmt: skip
+        using = [f"{lesson_id}/{name}" for name in found.using]
+        names += [name for name in using if name in self.record.solved or name in self.record.tried]
         if not names and self.current.lesson_id == lesson_id:
             names = [self.current.id]
         return names
