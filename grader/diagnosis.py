@@ -32,6 +32,7 @@ PREPARE_SECONDS = 20.0  # for one exercise, ahead of time
 LOAD_SECONDS = 5.0
 # A known answer may take this much longer than the learner's did; what never ends is waited for only in company.
 WARMING_SECONDS = 2.0
+MOST_KEPT_BYTES = 256 * 2**20
 SLACK, LEAST_SECONDS, ENDLESS_SECONDS = 5.0, 1.0, 1.0
 
 # Relative, for two ways of working out the same; a part of the largest element where elements are small.
@@ -62,6 +63,15 @@ class Diagnostician:
         self.seconds = seconds
         self.banks: dict[str, list[KnownAnswer]] = {}
         self.seen: dict[tuple[str, str, bytes], Any] = {}
+        self.kept_bytes = 0
+
+    def keep(self, key: tuple[str, str, bytes], came: Any) -> None:
+        """Remember what an answer said to a probe; when that becomes too much, all is forgotten and begun anew."""
+        self.kept_bytes += _bytes_of(came)
+        if self.kept_bytes > MOST_KEPT_BYTES:
+            self.seen.clear()
+            self.kept_bytes = _bytes_of(came)
+        self.seen[key] = came
 
     def misconception(self, exercise: Exercise, trails: Sequence[Trail]) -> str | None:
         """The message of the known wrong answer that behaves like the one that left these trails, if there is one.
@@ -135,6 +145,7 @@ class _Table:
         self.course = diagnostician.course
         self.pool = diagnostician.pool
         self.seen = diagnostician.seen
+        self.keep = diagnostician.keep
         self.exercise = exercise
         self.deadline = deadline
         self.known = {answer.label: answer for answer in diagnostician._known(exercise)}
@@ -149,7 +160,7 @@ class _Table:
         missing = [label for label in labels if keys[label] not in self.seen]
         endless = isinstance(one.seen, Unanswered) and one.seen.status == "timeout"
         seconds = ENDLESS_SECONDS if endless else max(LEAST_SECONDS, SLACK * one.seconds)
-        found: dict[str, Any] = {}
+        found = {label: self.seen[keys[label]] for label in labels if label not in missing}
         if len(missing) > 1 and bank.SHARED:
             for label, came in zip(missing, self._ask_together(missing, one.probe, seconds), strict=False):
                 found[label] = self._keep(keys[label], came, one, seconds)
@@ -163,13 +174,13 @@ class _Table:
                 if isinstance(came, Unanswered) and came.status == "timeout" and left < allowed:
                     return None
                 found[label] = self._keep(keys[label], came, one, seconds)
-        return {label: found[label] if label in found else self.seen[key] for label, key in keys.items()}
+        return found
 
     def _keep(self, key: tuple[str, str, bytes], came: Any, one: Asked, seconds: float) -> Any:
         """Remember what an answer said, unless it may only have been slow this once."""
         late = isinstance(came, Unanswered) and came.status == "timeout"
         if not late or seconds > 2 * SLACK * one.seconds:
-            self.seen[key] = came
+            self.keep(key, came)
         return came
 
     def _ask_together(self, labels: Sequence[str], probe: bytes, seconds: float) -> list[Any]:
@@ -258,6 +269,19 @@ def same(mine: Any, other: Any, error: BaseException | None = None) -> bool:
     if isinstance(mine, (float, complex)):
         return bool(abs(mine - other) <= 1e-6 * abs(mine)) or mine == other or (mine != mine and other != other)
     return bool(mine == other)
+
+
+def _bytes_of(value: Any) -> int:
+    """About how much memory an observation takes."""
+    if isinstance(value, (torch.Tensor, np.ndarray)):
+        return 200 + int(value.nbytes)
+    if isinstance(value, SimpleNamespace):
+        return _bytes_of(vars(value))
+    if isinstance(value, dict):
+        return 100 + sum(_bytes_of(key) + _bytes_of(item) for key, item in value.items())
+    if isinstance(value, (list, tuple, set)):
+        return 100 + sum(map(_bytes_of, value))
+    return 50 + len(value) if isinstance(value, (str, bytes)) else 50
 
 
 def _same_errors(mine: dict[str, Any], other: dict[str, Any], error: BaseException | None) -> bool:

@@ -26,6 +26,7 @@ from grader.workers import WorkerObserver, WorkerPool
 
 EXERCISE_SECONDS = 10.0
 MESSAGE_CHARACTERS = 2000
+MOST_KEPT_BYTES = 256 * 2**20  # of what failing exercises were asked and said, for their diagnosis
 
 
 @dataclass
@@ -56,6 +57,9 @@ class _Session:
     outcomes: dict[str, _Outcome] = field(default_factory=dict)
     failure: BaseException | None = None
     _announced: str = ""
+    _current: str = ""
+    _kept_bytes: int = 0
+    _too_large: set[str] = field(default_factory=set)
     _failed: set[str] = field(default_factory=set)
 
     def pytest_configure(self, config: pytest.Config) -> None:
@@ -84,6 +88,7 @@ class _Session:
             self.on_exercise(exercise)
 
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        self._forget_passed(self.outcomes[item.nodeid].exercise.id)
         self.observer.asked.clear()
         item.stash[plugin.PROBE] = None
         if self.until_failure and self.outcomes[item.nodeid].exercise.id in self._failed:
@@ -108,9 +113,27 @@ class _Session:
         elif call.when == "call":
             outcome.status, outcome.message = "passed", None
         if self.keep_trails and call.when == "call":
-            outcome.asked = tuple(self.observer.asked)
+            self._keep_trail(outcome)
         result: Any = "failed" if error else "passed"
         return pytest.TestReport(item.nodeid, item.location, {}, result, None, call.when, duration=call.duration)  # type: ignore[arg-type]
+
+    def _keep_trail(self, outcome: _Outcome) -> None:
+        size = sum(one.size for one in self.observer.asked)
+        if self._kept_bytes + size <= MOST_KEPT_BYTES:
+            self._kept_bytes += size
+            outcome.asked = tuple(self.observer.asked)
+        else:
+            self._too_large.add(outcome.exercise.id)
+
+    def _forget_passed(self, beginning: str) -> None:
+        """Drop what was asked in the exercise before this one, if all of that passed: there is nothing to diagnose."""
+        if beginning == self._current:
+            return
+        for outcome in self.outcomes.values():
+            if outcome.exercise.id == self._current and self._current not in self._failed:
+                self._kept_bytes -= sum(one.size for one in outcome.asked)
+                outcome.asked = ()
+        self._current = beginning
 
     def _compare(self, error: BaseException, item: pytest.Item, outcome: _Outcome) -> Comparison | None:
         """What was called, came and was expected. Pictures are kept for an exercise's first failure only."""
@@ -204,7 +227,7 @@ def judge(
 def _diagnose(exercise: Exercise, session: _Session, diagnostician: Diagnostician) -> str | None:
     mine = [outcome for outcome in session.outcomes.values() if outcome.exercise.id == exercise.id]
     statuses = {outcome.status for outcome in mine} - {"passed", "not_assessed"}
-    if not statuses or statuses == {"not_attempted"}:
+    if not statuses or statuses == {"not_attempted"} or exercise.id in session._too_large:
         return None
     trails = [Trail(outcome.name, outcome.asked, outcome.error) for outcome in mine]
     try:

@@ -46,6 +46,11 @@ class Asked:
     reply: bytes | Unanswered
     seconds: float
 
+    @property
+    def size(self) -> int:
+        """How many bytes this keeps."""
+        return len(self.probe) + (len(self.reply) if isinstance(self.reply, bytes) else 0)
+
     @functools.cached_property
     def seen(self) -> Any:
         """What the probe brought back, or the Unanswered that came instead."""

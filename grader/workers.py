@@ -37,6 +37,7 @@ from grader.worker.serve import NONCE_BYTES, READY
 
 SPARES = 2
 EXIT_SECONDS = 3
+MOST_KEPT_BYTES = 16 * 2**20  # of one reply, for a diagnosis
 OUTPUT_BYTES = 64 * 1024
 START_SECONDS = 60
 DELAY_SECONDS = 5
@@ -331,7 +332,8 @@ class WorkerObserver:
         except Unanswered as unanswered:
             self.asked.append(Asked(packed, gpu, unanswered, self.spent.get(exercise.id, 0.0) - before))
             raise
-        self.asked.append(Asked(packed, gpu, self.reply, self.spent.get(exercise.id, 0.0) - before))
+        reply = self.reply if len(self.reply) <= MOST_KEPT_BYTES else Unanswered("failed", "", kind="too large to keep")
+        self.asked.append(Asked(packed, gpu, reply, self.spent.get(exercise.id, 0.0) - before))
         return seen
 
     def ask_again(self, exercise: Exercise, packed: bytes, seconds: float) -> Any:

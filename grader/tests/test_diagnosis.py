@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 
+from grader import diagnosis, workers
 from grader.comparing import Mismatch
 from grader.course import Course, KnownAnswer, read_bank, with_answer
 from grader.diagnosis import Diagnostician, common, same
@@ -214,6 +215,28 @@ def test_observations_are_kept_as_they_came_whatever_the_test_does_with_them(cou
     first, second = (one.seen for one in observer.asked)
     assert same(first, SimpleNamespace(a=[1, 2], b=torch.zeros(2)))
     assert same(second, Unanswered("error", "", kind="ZeroDivisionError"))
+
+
+def test_what_is_kept_for_a_diagnosis_is_bounded(
+    course: Course, pool: WorkerPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exercise = course.exercise("tensors/storage/shares_storage")
+    lesson = course.lesson(exercise.lesson_id)
+    monkeypatch.setattr(workers, "MOST_KEPT_BYTES", 2000)
+    observer = WorkerObserver(pool, Trial("", {lesson.id: lesson.text}, ()).submission.lessons, 10)
+    try:
+        assert observer.observe(exercise, lambda m: torch.zeros(1000)).shape == (1000,)  # type: ignore[attr-defined]
+    finally:
+        observer.close()
+    (one,) = observer.asked
+    assert one.size < 2000
+    assert not same(one.seen, torch.zeros(1000))
+
+    monkeypatch.setattr(diagnosis, "MOST_KEPT_BYTES", 1000)
+    diagnostician = Diagnostician(course, pool)
+    for number in range(50):
+        diagnostician.keep(("exercise", "label", bytes([number])), torch.zeros(20))
+    assert 1 <= len(diagnostician.seen) <= 4
 
 
 def test_a_diagnosis_that_was_prepared_asks_no_known_answer_again(course: Course, pool: WorkerPool) -> None:
