@@ -44,7 +44,7 @@ class _Outcome:
     asked: tuple[Asked, ...] = ()
 
 
-@dataclass
+@dataclass(eq=False)  # pytest keeps its plugins in a set
 class _Session:
     """The pytest plugin of one run: fixes the set of tests, then notes what becomes of each."""
 
