@@ -57,6 +57,7 @@ def to_html(result: Result, course: Course, hints_taken: Mapping[str, int] | Non
         exercises=entries,
         counts=[(status, by_status[status]) for status in STATUS if by_status[status]],
         next=_next(entries),
+        where=_where(result),
         troubles=troubles,
         topics=_topics(entries, course),
         not_assessed=_not_assessed(result, entries),
@@ -143,6 +144,11 @@ def _next(entries: list[dict[str, Any]]) -> dict[str, Any] | None:
     """What to turn to: what was begun and is not right yet, else the first that was not begun."""
     todo = [e for e in entries if e["status"] not in ("passed", "not_assessed")]
     return next((e for e in todo if e["troubled"]), todo[0] if todo else None)
+
+
+def _where(result: Result) -> str:
+    """What comes before a lesson's name in the path to edit; empty where the submission is one file, or elsewhere."""
+    return "exercises/" if Path(result.submission).name == "exercises" else ""
 
 
 def _topics(entries: list[dict[str, Any]], course: Course) -> list[dict[str, Any]]:

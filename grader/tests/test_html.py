@@ -225,6 +225,13 @@ def test_everything_can_be_reached_and_opened_by_keyboard(visit: Open) -> None:
     assert len(reached - {""}) == len(RESULT.exercises)
 
 
+@pytest.mark.parametrize("submission", ["class/ada", "views.ipynb", "exercises/notebooks"])
+def test_no_file_is_named_that_the_submission_may_not_have(submission: str) -> None:
+    html = render("html", dataclasses.replace(RESULT, submission=submission), COURSE)
+    assert "exercises/tensors" not in html
+    assert "It is in the lesson <code>tensors/views</code>." in html
+
+
 def test_a_perfect_result_says_so(visit: Open) -> None:
     perfect = dataclasses.replace(RESULT, exercises=(exercise("right", "passed"),), remarks=())
     page = visit(render("html", perfect, COURSE)).page
