@@ -16,6 +16,7 @@ import typer
 
 from grader.course import ROOT, load_course, require_solutions
 from grader.errors import GraderError
+from grader.hidden import SealedFiles, hidden_files
 
 BELOW, COULD_NOT = 1, 2
 
@@ -521,6 +522,9 @@ def grade_a_class(
             pass  # An address that is wrong should not come to light after the grading.
     folder = folder.expanduser()  # make does not, everywhere
     course = load_course()
+    require_solutions(course, "class")
+    if isinstance(hidden_files(), SealedFiles):
+        _fail("class needs solutions/ and tests/ themselves, not sealed ones: grade a class where you keep them")
     chosen = course.select(exercise or (), topic or ())
     options = ClassOptions(
         out=out or folder / "grades",

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -218,7 +218,9 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def judge_all(tasks: Iterable[Task], settings: DeskSettings, jobs: int) -> Iterator[tuple[int, Result | GraderFailed]]:
+def judge_all(
+    tasks: Iterable[Task], settings: DeskSettings, jobs: int
+) -> Generator[tuple[int, Result | GraderFailed], None, None]:
     """Judge many submissions, `jobs` at a time; give the place of each and what came of it, as they come.
 
     Tasks are taken from the iterable only a few ahead, so that a large class need not fit into memory.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pickle
 import threading
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,7 +33,7 @@ class _Order:
 
 def judge_on_cluster(
     tasks: Iterable[Task], settings: DeskSettings, address: str
-) -> Iterator[tuple[int, Result | GraderFailed]]:
+) -> Generator[tuple[int, Result | GraderFailed], None, None]:
     """As grader.desk.judge_all, on the cluster of the scheduler at `address` (or in the file that it wrote).
 
     Dask gives what a lost worker had, or had not yet told about, to another one.

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import secrets
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ from grader.result import Result
 
 REFRESH_SECONDS = 10.0
 NOT_YET = "not graded yet: the run was stopped; the same command goes on"
-Judging = Callable[[Iterable[Task], DeskSettings, int], Iterator[tuple[int, Result | GraderFailed]]]
+Judging = Callable[[Iterable[Task], DeskSettings, int], Generator[tuple[int, Result | GraderFailed], None, None]]
 
 DIAGNOSIS_SECONDS = 10.0  # for an exercise: what is found out for one student serves the others
 
@@ -158,17 +159,18 @@ class _Run:
         )
         jobs = min(self.options.jobs or cores(), len(todo))
         self.show("starting: importing torch", 0, len(todo))
-        outcomes = self._judging()(self._tasks(todo, keys), settings, jobs)
-        for done, (place, came) in enumerate(outcomes, start=1):
-            if isinstance(came, GraderFailed):
-                for row in self._with(keys[place]):
-                    row.problem = f"{COULD_NOT}: {came}"
-            else:
-                self.records.put(keys[place], came)
-                self._note(keys[place], came)
-            self.show("grading", done, len(todo))
-            if time.monotonic() - self.written > REFRESH_SECONDS:
-                self._write(complete=False)
+        # Closed, so that whatever ends this early also ends what is being judged, at once.
+        with closing(self._judging()(self._tasks(todo, keys), settings, jobs)) as outcomes:
+            for done, (place, came) in enumerate(outcomes, start=1):
+                if isinstance(came, GraderFailed):
+                    for row in self._with(keys[place]):
+                        row.problem = f"{COULD_NOT}: {came}"
+                else:
+                    self.records.put(keys[place], came)
+                    self._note(keys[place], came)
+                self.show("grading", done, len(todo))
+                if time.monotonic() - self.written > REFRESH_SECONDS:
+                    self._write(complete=False)
 
     def _judging(self) -> Judging:
         if self.options.scheduler is None:
@@ -207,6 +209,8 @@ class _Run:
             if self.options.again or self.made.get(row.student) != made or not have_reports(grade, self.options.out):
                 write_reports(grade, self.course, self.options.out, self.options.feedback)
             self.made[row.student] = made
+            # It is in the reports, and in the record; 64 KB for each exercise of each student would not fit here.
+            row.result = replace(row.result, exercises=tuple(replace(each, output="") for each in row.result.exercises))
 
     def _grade(self, row: _Row, otherwise: str) -> StudentGrade:
         late, penalty = 0.0, 0.0
