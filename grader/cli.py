@@ -117,6 +117,13 @@ class FeedbackChoice(str, Enum):
     brief = "brief"
 
 
+class BenchChoice(str, Enum):
+    """What `bench` measures."""
+
+    time = "time"
+    attacks = "attacks"
+
+
 ExerciseOption = Annotated[
     list[str] | None,
     typer.Option(
@@ -714,6 +721,9 @@ def build_gradescope(
 @app.command()
 @one_line_errors
 def bench(
+    what: Annotated[
+        BenchChoice, typer.Argument(help="time: how long people wait; attacks: who gives points for an attack.")
+    ] = BenchChoice.time,
     submissions: Annotated[int, typer.Option("--submissions", help="How many submissions to grade.")] = 12,
     nbgrader: Annotated[
         bool, typer.Option("--nbgrader/--no-nbgrader", help="Compare with nbgrader autograde too.")
@@ -733,10 +743,17 @@ def bench(
 
     With --class, grading a class: `bench --class 4 --size 10 --size 200` compares on 4 submissions and looks at
     classes of 10 and of 200, which takes most of an hour.
+
+    `bench attacks` hands the attacks of grader/tests/attacks/ in to this grader, to pytest, nbgrader and otter-grader.
     """
     require_solutions(load_course(), "bench")
     from grader.bench import run_bench, run_class, run_saves
 
+    if what is BenchChoice.attacks:
+        from grader.bench.attacks import run_attacks
+
+        run_attacks()
+        return
     if saves:
         run_saves()
         return

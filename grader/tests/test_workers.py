@@ -148,7 +148,7 @@ def test_without_a_sandbox_auto_says_why_and_sandbox_refuses(monkeypatch: pytest
     def missing() -> str:
         raise NoIsolation("bubblewrap is not installed")
 
-    monkeypatch.setattr(isolation, "_bubblewrap", missing)
+    monkeypatch.setattr(isolation, "bubblewrap", missing)
     level = start_isolation("auto")
     assert level.level == "process"
     assert level.why == "bubblewrap is not installed"
@@ -162,7 +162,7 @@ def test_a_refusing_kernel_is_no_sandbox(monkeypatch: pytest.MonkeyPatch, tmp_pa
     program = tmp_path / "bwrap"
     program.write_text("#!/bin/sh\necho 'bwrap: No permissions to create new namespace' >&2\nexit 1\n")
     program.chmod(0o755)
-    monkeypatch.setattr(isolation, "_bubblewrap", lambda: str(program))
+    monkeypatch.setattr(isolation, "bubblewrap", lambda: str(program))
     level = start_isolation("auto")
     assert level.level == "process"
     assert "No permissions to create new namespace" in (level.why or "")

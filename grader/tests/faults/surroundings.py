@@ -77,27 +77,28 @@ def read_only_course(scene: Scene) -> None:
     assert_full(scene.grade(preexec_fn=_in_mounts_of_its_own(change)))
 
 
+def without_user_namespaces() -> None:
+    """For preexec_fn: a process, and what it starts, for which the kernel makes no user namespaces."""
+    user, group = os.geteuid(), os.getegid()
+    confine.unshare(confine.CLONE_NEWUSER)
+    for name, text in (("setgroups", "deny"), ("uid_map", f"{user} {user} 1"), ("gid_map", f"{group} {group} 1")):
+        with open(f"/proc/self/{name}", "w") as file:
+            file.write(text)
+    with open("/proc/sys/user/max_user_namespaces", "w") as file:
+        file.write("0")
+
+
 def no_user_namespaces(scene: Scene) -> None:
     """The kernel gives no user namespaces: `auto` says so and goes on without, `sandbox` refuses."""
-
-    def without() -> None:
-        user, group = os.geteuid(), os.getegid()
-        confine.unshare(confine.CLONE_NEWUSER)
-        for name, text in (("setgroups", "deny"), ("uid_map", f"{user} {user} 1"), ("gid_map", f"{group} {group} 1")):
-            with open(f"/proc/self/{name}", "w") as file:
-                file.write(text)
-        with open("/proc/sys/user/max_user_namespaces", "w") as file:
-            file.write("0")
-
     try:
-        subprocess.run(["true"], preexec_fn=without, check=True)
+        subprocess.run(["true"], preexec_fn=without_user_namespaces, check=True)
     except subprocess.SubprocessError:
         pytest.skip("there are no user namespaces here at all")
-    ended = scene.grade(preexec_fn=without)
+    ended = scene.grade(preexec_fn=without_user_namespaces)
     assert_full(ended)
     assert ended.result["isolation"] == "process"
     assert ended.result["isolation_note"]
-    ended = scene.grade(scene.submission, "--isolation", "sandbox", preexec_fn=without)
+    ended = scene.grade(scene.submission, "--isolation", "sandbox", preexec_fn=without_user_namespaces)
     assert_one_line(ended, "the sandbox does not work here", "--isolation process")
 
 
