@@ -555,8 +555,13 @@ def grade_a_class(
     if gradebook:
         from grader.gradebook.writing import write_grades
 
-        with progress_bar(sys.stderr.isatty(), remaining=True) as show:
-            written = write_grades(grades, course, gradebook, due=options.late.due if options.late else None, show=show)
+        try:
+            with progress_bar(sys.stderr.isatty(), remaining=True) as show:
+                written = write_grades(
+                    grades, course, gradebook, due=options.late.due if options.late else None, show=show
+                )
+        except KeyboardInterrupt:
+            _fail("stopped while writing the gradebook; the grades are kept, and the same command goes on")
         typer.echo(f"\n{written}")
     if any(student.failed for student in grades.students):
         raise SystemExit(BELOW)
