@@ -84,13 +84,13 @@ def test_there_are_enough_of_them_in_every_topic(course: Course) -> None:
         assert one.answer.source.strip() not in one.like.source, f"{one.answer.label!r} is not rewritten"
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 def test_each_of_them_fails(diagnosed: list[tuple[Written, ExerciseResult]]) -> None:
     passed = [f"{one.answer.exercise}: {one.answer.label}" for one, result in diagnosed if result.status == "passed"]
     assert not passed
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 def test_rewritten_wrong_answers_get_the_message_of_the_one_they_behave_like(
     diagnosed: list[tuple[Written, ExerciseResult]],
 ) -> None:
@@ -103,7 +103,7 @@ def test_rewritten_wrong_answers_get_the_message_of_the_one_they_behave_like(
     assert len(missed) <= (1 - LEAST_RIGHT) * len(rewritten), "\n".join(missed)
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 def test_rewritten_wrong_answers_get_no_other_message(diagnosed: list[tuple[Written, ExerciseResult]]) -> None:
     for one, result in diagnosed:
         if one.like:
@@ -111,7 +111,7 @@ def test_rewritten_wrong_answers_get_no_other_message(diagnosed: list[tuple[Writ
             assert said is None or (one.like.message or "").startswith(said), f"{one.answer.label!r} got {said!r}"
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 def test_answers_that_nobody_knows_get_no_message(diagnosed: list[tuple[Written, ExerciseResult]]) -> None:
     said = [f"{one.answer.exercise}: {one.answer.label!r} got {result.misconception!r}"
             for one, result in diagnosed if one.like is None and result.misconception]  # fmt: skip
