@@ -10,6 +10,7 @@ import json
 import os
 import shutil
 import socket
+import stat
 import struct
 import subprocess
 import sys
@@ -39,6 +40,7 @@ _ENVIRONMENT = {
 _SYSTEM_FOLDERS = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64")
 _SYSTEM_FILES = ("/etc/ld.so.cache", "/etc/localtime", "/etc/alternatives")
 # Not zero: mapped as shared, it is memory that nothing counts.
+NOBODY = 65534
 _DEVICES = ("/dev/null", "/dev/full", "/dev/random", "/dev/urandom")
 _GPU_DEVICES = ("nvidia*",)
 _COURSE = ("data", "grader/__init__.py", "grader/data.py", "grader/worker")  # what a submission may see of the course
@@ -111,11 +113,40 @@ def start_isolation(wanted: str = "auto", gpu: bool = False, preload: tuple[str,
     for name in ("SYSTEMROOT", "TEMP", "TMP"):  # Windows starts no Python without the first.
         if name in os.environ:
             environment[name] = os.environ[name] if name == "SYSTEMROOT" else scratch.name
-    zygote = _start_zygote("process", gpu, preload, environment) if sys.platform == "linux" else None
+    zygote = None
+    if sys.platform == "linux":
+        user = _other_user(Path(scratch.name))
+        zygote = _start_zygote("process", gpu, preload, environment, user)
     return Isolation("process", zygote, why, environment, scratch)
 
 
-def _start_zygote(level: str, gpu: bool, preload: tuple[str, ...], environment: dict[str, str]) -> Zygote:
+def _other_user(scratch: Path) -> int | None:
+    """Whom root runs submissions as where there is no sandbox, so that files for root alone stay closed to them.
+
+    None keeps the user: this is not root, or others may not read Python or the course. The folder becomes the user's.
+    """
+    if os.geteuid() != 0:
+        return None
+    needed = [Path(sys.executable).resolve(), *_python_folders(), *map(ROOT.joinpath, _COURSE)]
+    if not all(_open_to_others(path) for path in needed):
+        return None
+    os.chown(scratch, NOBODY, NOBODY)
+    return NOBODY
+
+
+def _open_to_others(path: Path) -> bool:
+    """Whether any user may read this file or folder and pass through those above it."""
+    try:
+        wanted = stat.S_IROTH | (stat.S_IXOTH if path.is_dir() else 0)
+        above = all(parent.stat().st_mode & stat.S_IXOTH for parent in path.parents)
+        return above and path.stat().st_mode & wanted == wanted
+    except OSError:
+        return False
+
+
+def _start_zygote(
+    level: str, gpu: bool, preload: tuple[str, ...], environment: dict[str, str], user: int | None = None
+) -> Zygote:
     if sys.platform != "linux":
         raise NoIsolation(f"namespaces are Linux's, and this is {sys.platform}")
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -133,6 +164,9 @@ def _start_zygote(level: str, gpu: bool, preload: tuple[str, ...], environment: 
             stderr=subprocess.PIPE,
             cwd="/",
             start_new_session=True,
+            user=user,
+            group=user,
+            extra_groups=None if user is None else [],
         )
     except OSError as error:
         raise NoIsolation(f"{command[0]} cannot be started: {error.strerror}") from None

@@ -13,6 +13,7 @@ import pytest
 from grader.course import ROOT, read_bank, read_solutions
 from grader.errors import SealError
 from grader.hidden import FolderFiles, SealedFiles, hidden_files
+from grader.isolation import _open_to_others, _other_user
 from grader.sealing import key_bytes, new_key, seal, take_key, unseal
 
 CATALOGUE = b'{"schema": "grader/catalogue/v1", "lessons": []}'
@@ -114,3 +115,24 @@ def test_a_course_reads_the_same_from_folders_and_from_memory(tmp_path: Path) ->
     assert isinstance(hidden_files(), FolderFiles)
     assert hidden_files(tmp_path) is None
     assert read_bank(read_solutions(folder).lessons[0], tmp_path) == []
+
+
+def test_root_gives_its_files_up_only_where_others_can_still_read_the_course(tmp_path: Path) -> None:
+    if os.name != "posix":
+        pytest.skip("permissions are POSIX's")
+    mine = tmp_path / "mine"
+    mine.write_text("x")
+    mine.chmod(0o600)
+    assert not _open_to_others(mine)
+    assert not _open_to_others(tmp_path / "none")
+    assert _open_to_others(Path("/usr"))
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o700)
+    (closed / "file").write_text("x")
+    assert not _open_to_others(closed / "file"), "nobody gets through the folder"
+
+
+def test_who_is_not_root_stays_who_they_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    assert _other_user(tmp_path) is None
+    assert tmp_path.stat().st_uid == os.getuid()
