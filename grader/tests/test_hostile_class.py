@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 import os
 import subprocess
 import sys
@@ -12,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from grader.course import ROOT, Course
+from grader.judge import judge
+from grader.submission import read_submission
 from grader.tests.corpus import ATTACKS, MARK, Attack, hand_in, read_attacks, submit
 from grader.workers import WorkerPool
 
@@ -19,7 +20,7 @@ LESSON = "tensors/storage"
 EXERCISES = ("contiguous_strides", "element_offset")
 LEAST = 70
 # Of those that are ended by the time limit, which takes its ten seconds, the ones that do most harm until then.
-WORST = ("fork_bomb", "thread_bomb", "prints_for_ever", "ignores_signals", "stops_itself", "answers_from_a_child")
+WORST = ("fork_bomb", "thread_bomb", "prints_for_ever", "ignores_signals")
 
 # Not all of them are right: what an honest student gets may be half, or nothing.
 HALF = "def contiguous_strides(shape):\n    return tuple(shape)\n"
@@ -95,10 +96,10 @@ def test_five_honest_students_among_seventy_attacks(course: Course, pool: Worker
         (exercise,) = course.select([attack.exercise])
         assert rows[attack.name][exercise.id] in ("0", ""), (attack.name, rows[attack.name])
     for name in HONEST:
-        alone = json.loads(grader("grade", folder / name, "--json", "-", *options, room=room).stdout)
-        for exercise in alone["exercises"]:
-            assert float(rows[name][exercise["id"]]) == pytest.approx(exercise["points"], abs=0.006), (name, rows[name])
-        assert float(rows[name]["points"]) == pytest.approx(alone["score"]["points"], abs=0.006)
+        alone = judge(read_submission(folder / name, course), course.select(EXERCISES), pool, seed=7, gpu="off")
+        for exercise in alone.exercises:
+            assert float(rows[name][exercise.id]) == pytest.approx(exercise.points, abs=0.006), (name, rows[name])
+        assert float(rows[name]["points"]) == pytest.approx(alone.points, abs=0.006)
     assert float(rows["honest-ada"]["percent"]) == 100
     assert float(rows["honest-ada"]["points"]) > float(rows["honest-ben"]["points"]) > 0
 
