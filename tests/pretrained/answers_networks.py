@@ -1051,6 +1051,24 @@ def extract_features(model, layer, x):
     return kept[-1].flatten(1)
 
 
+# %% extract_features wrong="any layer whose name ends like this"
+# A layer deeper inside the model whose name ends in the same way ("body.fc" for "fc") comes first and is taken. Names
+# are whole: `model.get_submodule(layer)` looks for exactly this one.
+def extract_features(model, layer, x):
+    found = [module for name, module in model.named_modules() if name.endswith(layer)]
+    if not found:
+        raise AttributeError(f"no layer {layer!r}")
+    kept = []
+    handle = found[0].register_forward_hook(lambda module, inputs, output: kept.append(output.detach().clone()))
+    try:
+        model(x)
+    finally:
+        handle.remove()
+    if not kept:
+        raise RuntimeError(f"the forward pass never ran {layer!r}")
+    return kept[-1].flatten(1)
+
+
 # %% extract_features right="detach in the hook, a dict"
 def extract_features(model, layer, x):
     found = {}

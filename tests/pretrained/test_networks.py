@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import io
+from collections import OrderedDict
 
 import numpy as np
 import pytest
@@ -552,11 +553,25 @@ class TestExtractFeatures:
         rows, channels, wide, classes = rng.sizes(4, 2, 7)
         model, x = small_network(rng, channels, wide, classes), rng.strided((rows, channels, 4, 3))
         layers = rng.shuffled(["2", "2.act", "3", "4", "6"])
-        seen = observe(lambda m: {"outs": [m.extract_features(model, layer, x) for layer in layers], "x": x})
+        body = nn.Sequential(OrderedDict(fc=nn.Linear(channels, wide), act=nn.ReLU()))
+        twice = nn.Sequential(OrderedDict(body=body, fc=nn.Linear(wide, classes)))  # two layers with names in "fc"
+        flat = rng.tensor((rows, channels))
+
+        def probe(m):
+            outs = [m.extract_features(model, layer, x) for layer in layers]
+            both = [m.extract_features(twice, name, flat) for name in ("fc", "body.fc")]
+            return {"outs": outs, "x": x, "twice": both}
+
+        seen = observe(probe)
         expected = outputs_of(model, x)
         for out, layer in zip(seen.outs, layers, strict=True):
             assert_tensor(out, expected[layer], f"`extract_features` at layer {layer!r}", rtol=1e-4, atol=1e-4)
         assert_tensor(seen.x, x, "the batch, afterwards,", rtol=0, atol=0)
+        with torch.no_grad():
+            inside = [twice(flat), body.fc(flat)]
+        for out, wanted, name in zip(seen.twice, inside, ("fc", "body.fc"), strict=True):
+            note = "The model has a `fc` and a `body.fc`: the whole name counts."
+            assert_tensor(out, wanted, f"`extract_features` at layer {name!r}", rtol=1e-4, atol=1e-4, note=note)
 
     def test_later_work_in_place_does_not_reach_the_features(self, observe, rng):
         rows, channels, wide, classes = rng.sizes(4, 2, 7)

@@ -531,6 +531,23 @@ def move_to(nested, device):
     return nested
 
 
+# %% move_to wrong="lists without tensors come back themselves"
+# A list without tensors in it comes back as the caller's own. Whoever appends to the result then edits the input as
+# well: every list and dict should be a new one.
+def move_to(nested, device):
+    if isinstance(nested, torch.Tensor):
+        return nested.to(device)
+    if isinstance(nested, dict):
+        return {key: move_to(value, device) for key, value in nested.items()}
+    if isinstance(nested, tuple) and hasattr(nested, "_fields"):
+        return type(nested)(*(move_to(value, device) for value in nested))
+    if isinstance(nested, list) and all(isinstance(value, (int, float, str, type(None))) for value in nested):
+        return nested
+    if isinstance(nested, (list, tuple)):
+        return type(nested)(move_to(value, device) for value in nested)
+    return nested
+
+
 # %% move_to right="one branch for each kind"
 def move_to(thing, where):
     where = torch.device(where)

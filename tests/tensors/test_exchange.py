@@ -495,29 +495,30 @@ class TestMoveTo:
         x, y = rng.tensor((2, 3)), rng.tensor((4,))
 
         def probe(m):
-            inner, names = [y, "y"], {"one": 1}
-            batch = {"x": x, "inner": inner, "pair": (y, [x]), "names": names}
+            inner, names, plain = [y, "y"], {"one": 1}, [1, 2.5, None]
+            batch = {"x": x, "inner": inner, "pair": (y, [x]), "names": names, "plain": plain}
             again, moved = m.move_to(batch, "cpu"), m.move_to(batch, "meta")
             return {
                 "moved": moved,
                 "batch": batch,
                 "kept": {"x": batch["x"] is x, "inner": batch["inner"] is inner, "names": batch["names"] is names},
                 "reused": {
-                    where: [out is batch, out["inner"] is inner, out["names"] is names]
+                    where: [out is batch, out["inner"] is inner, out["names"] is names, out["plain"] is plain]
                     for where, out in {"meta": moved, "cpu": again}.items()
                 },
             }
 
         seen = observe(probe)
         mx, my = on_meta((2, 3)), on_meta((4,))
-        moved = {"x": mx, "inner": [my, "y"], "pair": (my, [mx]), "names": {"one": 1}}
+        moved = {"x": mx, "inner": [my, "y"], "pair": (my, [mx]), "names": {"one": 1}, "plain": [1, 2.5, None]}
         assert_equal(seen.moved, moved, "what comes back")
-        before = {"x": x, "inner": [y, "y"], "pair": (y, [x]), "names": {"one": 1}}
+        before = {"x": x, "inner": [y, "y"], "pair": (y, [x]), "names": {"one": 1}, "plain": [1, 2.5, None]}
         assert_equal(seen.batch, before, "the input afterwards")
         for key, kept in seen.kept.items():
             assert kept, f"afterwards, the input should hold the same object at [{key!r}] as before, but it does not."
         for where, flags in seen.reused.items():
-            for what, reused in zip(("dict", "list inside it", "dict without tensors inside it"), flags, strict=True):
+            kinds = ("dict", "list inside it", "dict without tensors inside it", "list without tensors inside it")
+            for what, reused in zip(kinds, flags, strict=True):
                 assert not reused, f"moved to {where!r}, the {what} should be a new one, but it is the caller's own."
 
     def test_what_was_moved_takes_part_in_the_computation(self, observe, rng):
