@@ -33,6 +33,7 @@ AUTHORS_PARTS = (
     "build/nbgrader",
     "build/nbgrader.py",
     "build/student.py",
+    "build/gradescope.py",
     "build/leaks.py",
     "build/locking.py",
 )
