@@ -768,8 +768,20 @@ def bench(
     run_bench(submissions, nbgrader)
 
 
+def _open_standard_streams() -> None:
+    """Give closed standard streams a place that takes everything: else a socket would get the number of one."""
+    for number in (0, 1, 2):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+    sys.stdout = sys.stdout or os.fdopen(1, "w", encoding="utf-8", closefd=False)
+    sys.stderr = sys.stderr or os.fdopen(2, "w", encoding="utf-8", closefd=False)
+
+
 def main() -> None:
     """Run the command line."""
+    _open_standard_streams()
     # As Ctrl-C: what was started is ended, and nothing is left behind. Another exception would pass for a test's own.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as under nohup

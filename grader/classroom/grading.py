@@ -116,7 +116,8 @@ class _Run:
             todo = self._look_up()
             self._judge(todo)
         except BaseException:
-            self._write(complete=False)
+            if any(row.result for row in self.rows):
+                self._write(complete=False)
             raise
         grades = self._write(complete=True)
         self.records.keep_only({row.key for row in self.rows})

@@ -31,12 +31,20 @@ FEW_TROUBLES = 3  # with more, the table would scroll away
 MOST_OUTPUT_LINES = 5
 
 
+class _Screen(Console):
+    """A console that leaves it to the command line what happens when nobody reads any more."""
+
+    def on_broken_pipe(self) -> None:
+        """Rich would end the program with a status that means something else here."""
+        raise BrokenPipeError
+
+
 def console() -> Console:
     """Standard output; plain text where it is no terminal, 80 to 100 columns wide."""
     for stream in (sys.stdout, sys.stderr):
         # A terminal that cannot show a character shows a question mark instead of ending the program.
         getattr(stream, "reconfigure", lambda **_: None)(errors="replace")
-    screen = Console(highlight=False, soft_wrap=False)
+    screen = _Screen(highlight=False, soft_wrap=False)
     screen.width = max(60, min(screen.width, 100))
     return screen
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
 
 # Submissions that are there to be judged: one of them is a conftest.py in all but name.
 collect_ignore = ["attacks", "odd"]
+
+
+# Started in the background by a script, this process would ignore Ctrl-C, and so would every grader that it starts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
