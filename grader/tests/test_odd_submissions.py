@@ -324,7 +324,8 @@ def test_a_renamed_function_is_named(folder: Path, course: Course, pool: WorkerP
     path.write_text(path.read_text(encoding="utf-8").replace("def shares_storage(", "def share_storage("))
     results = grade(folder, course, pool)
     missing = {"shares_storage": results.pop("shares_storage")}
-    assert_nothing(missing, "error", "`shares_storage` is not in tensors/storage.py: was it renamed or deleted?")
+    said = "`shares_storage` is not in tensors/storage.py, but `share_storage` is"
+    assert_nothing(missing, "error", said)
     assert_full(results)
 
 
