@@ -138,7 +138,8 @@ def _assert_equal(got: Any, expected: Any, what: str, place: str, note: str) -> 
         kinds = named(expected), named(got)
         wanted = kinds[0] if isinstance(expected, (list, tuple, dict)) else f"{kinds[0]}, {short(expected)}"
         hint = f"{_none_hint(got, what)}{tail}"
-        sentence = f"{subject} should be {wanted}, but it is {kinds[1]}, {short(got)}.{hint}"
+        came = "None" if got is None else f"{kinds[1]}, {short(got)}"
+        sentence = f"{subject} should be {wanted}, but it is {came}.{hint}"
         raise _differs(
             "kind", sentence, got, expected, brief=f"{subject} should be {kinds[0]}, but it is {kinds[1]}.{hint}"
         )

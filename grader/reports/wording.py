@@ -44,6 +44,7 @@ def number(value: float) -> str:
 
 def printed_instead(message: str, output: str) -> str | None:
     """A sentence for someone who prints what should be returned; None if that is not what happened."""
-    if "Is there a `return`?" in message and output.strip():
+    said = message.startswith("The code printed")  # by grader.slips, where hidden tests compared something
+    if "Is there a `return`?" in message and output.strip() and not said:
         return "It printed something: `print` only shows a value, `return` hands it back."
     return None
