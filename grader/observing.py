@@ -194,8 +194,6 @@ def describe_raised(error: dict[str, Any], line: int | None, lesson: LessonSourc
     """One sentence for an exception out of the learner's code."""
     kind, message = _text(error["type"]), _text(error["message"])
     place = f" ({lesson.filename}, {lesson.place(line)})" if line else ""
-    if kind == "TabError":
-        return f"Python cannot read the file: a tab among spaces begins the line; use spaces only, four a step{place}"
     if kind == "SyntaxError" or "SyntaxError" in error["bases"]:
         return f"Python cannot read the file: {slips.reading(message) or message.split(' (')[0]}{place}"
     if kind == "SystemExit":

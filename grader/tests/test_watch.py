@@ -5,7 +5,10 @@ import io
 import json
 import os
 import time
+from collections.abc import Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.console import Console
@@ -47,6 +50,12 @@ def _same(t):
 """
 
 
+def run_alone(work: Coroutine[Any, Any, Any]) -> Any:
+    """Run a coroutine in a thread of its own: a browser of other tests may keep this one's event loop busy."""
+    with ThreadPoolExecutor(1) as executor:
+        return executor.submit(asyncio.run, work).result()
+
+
 class TestChanges:
     @pytest.mark.parametrize(
         ("old", "new", "changed", "using"),
@@ -85,7 +94,7 @@ def folder(tmp_path):
 
 
 def look(found):
-    return asyncio.run(found.changed())
+    return run_alone(found.changed())
 
 
 class TestFiles:
@@ -172,7 +181,7 @@ class TestMoments:
                     break
             await moments.aclose()
 
-        asyncio.run(run())
+        run_alone(run())
 
     def test_without_file_events_it_looks_often(self, folder, monkeypatch):
         async def no_events(folder, bell):
@@ -188,7 +197,7 @@ class TestMoments:
             assert await anext(moments) == "time"
             await moments.aclose()
 
-        asyncio.run(run())
+        run_alone(run())
 
 
 class Orders:
