@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
-import tempfile
 from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 
 from grader.errors import GraderError
+from grader.replacing import DRAFT, replace_file
 from grader.result import Result, from_json, to_json
 
 MARK, SCHEMA = "class.json", "grader/class/v1"
@@ -25,15 +24,7 @@ def write_whole(path: Path, text: str) -> None:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, draft = tempfile.mkstemp(dir=path.parent, prefix=".draft-")
-        try:
-            with open(handle, "w", encoding="utf-8", errors="backslashreplace", newline="") as file:
-                file.write(text)
-            os.chmod(draft, 0o644)
-            os.replace(draft, path)
-        except BaseException:
-            os.unlink(draft)
-            raise
+        replace_file(path, text, errors="backslashreplace", newline="")
     except OSError as error:
         raise GraderError(f"{path} cannot be written: {error.strerror}") from None
 
@@ -78,7 +69,7 @@ class Records:
         for path in self.folder.glob("*.json") if self.folder.is_dir() else ():
             if path.stem not in keys:
                 path.unlink(missing_ok=True)
-        for path in (*self.folder.glob(".draft-*"), *self.folder.parent.glob(".draft-*")):
+        for path in (*self.folder.glob(f"{DRAFT}*"), *self.folder.parent.glob(f"{DRAFT}*")):
             path.unlink(missing_ok=True)
 
     def _path(self, key: str) -> Path:

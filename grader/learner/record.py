@@ -6,8 +6,6 @@ A text file that a person can read and change: one line for each fact, `solved t
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import date
@@ -15,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from grader.course import ROOT, Course, Exercise
+from grader.replacing import replace_file
 
 if TYPE_CHECKING:
     from grader.result import ExerciseResult, Result
@@ -128,7 +127,7 @@ def change_record(change: Callable[[Record], None], path: Path | None = None) ->
             before = as_text(record)
             change(record)
             if as_text(record) != before:
-                _write(path, as_text(record))
+                replace_file(path, as_text(record))
             return record
     except (OSError, Timeout, NotImplementedError) as error:
         record = read_record(path)
@@ -136,18 +135,6 @@ def change_record(change: Callable[[Record], None], path: Path | None = None) ->
         why = "another command holds it" if isinstance(error, Timeout) else getattr(error, "strerror", None) or error
         record.problem = f"{path.parent.name}/{path.name} cannot be written ({why}): nothing of this is remembered"
         return record
-
-
-def _write(path: Path, text: str) -> None:
-    handle, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with open(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        os.chmod(draft, 0o644)
-        os.replace(draft, path)
-    except BaseException:
-        os.unlink(draft)
-        raise
 
 
 def note_grades(result: Result, submission: Path, path: Path | None = None) -> Record | None:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
 from grader.course import Course, load_course
 from grader.errors import GraderError
+from grader.replacing import replace_file
 from grader.reports.junit import to_junit
 from grader.reports.markdown import to_markdown
 from grader.result import Result, to_json
@@ -74,14 +73,6 @@ def write_text(target: str, text: str) -> None:
             # A pipe or a device: nothing to replace.
             path.write_text(text, encoding="utf-8")
             return
-        handle, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        try:
-            with open(handle, "w", encoding="utf-8") as file:
-                file.write(text)
-            os.chmod(draft, 0o644)
-            os.replace(draft, path)
-        except BaseException:
-            os.unlink(draft)
-            raise
+        replace_file(path, text)
     except OSError as error:
         raise GraderError(f"the report {target} cannot be written: {error.strerror}") from None
