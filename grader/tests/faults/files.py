@@ -245,7 +245,9 @@ def make_with_a_hostile_name(scene: Scene) -> None:
     command = ["make", "-f", str(ROOT / "Makefile"), "grade", f"RUN={show}", f"STAMP={stamp}", f"SUBMISSION={name}"]
     shutil.copy(ROOT / "requirements.lock", scene.folder)
     os.utime(scene.folder / "requirements.lock", (0, 0))
-    run = subprocess.run(command, cwd=scene.folder, capture_output=True, text=True)
+    # A make around these tests would have this one tell of its folder as well.
+    environment = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MAKELEVEL")}
+    run = subprocess.run(command, cwd=scene.folder, env=environment, capture_output=True, text=True)
     assert run.returncode == 0, run
     assert run.stdout == f"[grade][--][{name}]", run.stdout
     assert not [path for path in scene.folder.iterdir() if path.name.startswith("owned")]
