@@ -490,6 +490,7 @@ class WorkerObserver:
             exercise_id, _, worker = self.current
             self.current = None
             self.patience[exercise_id] = worker.patience
+            worker.drain()  # What it printed last may have come together with its reply.
             if worker.said:
                 before = self.printed.get(exercise_id, "")
                 self.printed[exercise_id] = (before + worker.said.decode(errors="replace"))[:OUTPUT_BYTES]
