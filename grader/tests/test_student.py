@@ -208,7 +208,9 @@ def test_without_a_key_the_public_checks_run_and_are_called_that(
 
 
 @pytest.mark.parametrize(
-    ("key", "said"), [("short", "GRADER_KEY is no key"), (new_key(), "does not open grader/hidden")]
+    ("key", "said"),
+    [("short", "GRADER_KEY is no key"), (new_key(), "does not open grader/hidden")],
+    ids=["short", "of another course"],
 )
 def test_a_wrong_key_is_said_in_one_line(built: tuple[Path, str], key: str, said: str) -> None:
     run = grade(built[0], key=key)
