@@ -144,6 +144,20 @@ class TestFiles:
         assert files.text(STORAGE.id) == TEXT + "y = 2\n"
         assert len(pauses) == 2
 
+    def test_a_file_that_is_only_being_replaced_is_never_shown_as_missing(self, folder, monkeypatch):
+        files = LessonFiles(folder, COURSE)
+        path = folder / "tensors/storage.py"
+        seen = []
+
+        async def pause(seconds):
+            seen.append(files.text(STORAGE.id))
+            path.write_text(TEXT)
+
+        monkeypatch.setattr(watched_files.asyncio, "sleep", pause)
+        path.unlink()
+        assert look(files) == {}
+        assert seen == [TEXT]
+
     def test_a_syntax_error_that_stays_is_reported(self, folder):
         files = LessonFiles(folder, COURSE)
         (folder / "tensors/storage.py").write_text(TEXT + "x = (\n")

@@ -34,7 +34,7 @@ class LessonFiles:
         self.contents: dict[str, bytes | None] = {}
         self.signatures: dict[Path, Signature | None] = {}
         for lesson in self.lessons:
-            self._note(lesson)
+            self.contents[lesson.id] = self._read(lesson)
 
     def path(self, lesson: Lesson) -> Path | None:
         """The file of a lesson; like the grader, a .py file before a notebook."""
@@ -57,18 +57,14 @@ class LessonFiles:
                 signs[path] = None
         return signs
 
-    def _note(self, lesson: Lesson) -> bool:
-        """Look into a lesson's file; whether it holds something else than before."""
+    def _read(self, lesson: Lesson) -> bytes | None:
+        """What a lesson's file holds now; its dates and sizes are noted first, so that no later change is missed."""
         self.signatures |= self._signs(lesson)
         path = self.path(lesson)
         try:
-            content = path.read_bytes() if path else None
+            return path.read_bytes() if path else None
         except OSError:
-            content = None
-        if lesson.id in self.contents and self.contents[lesson.id] == content:
-            return False
-        self.contents[lesson.id] = content
-        return True
+            return None
 
     async def changed(self) -> dict[str, str | None]:
         """The lessons whose files hold something else than when last looked at, by id, with the code they had then."""
@@ -76,16 +72,17 @@ class LessonFiles:
         for lesson in self.lessons:
             if all(self.signatures[path] == sign for path, sign in self._signs(lesson).items()):
                 continue
-            before = self.contents[lesson.id]
-            self._note(lesson)
+            content = self._read(lesson)
             for _ in range(10):
-                content = self.contents[lesson.id]
                 if content is not None and is_whole(content):
                     break
                 await asyncio.sleep(SETTLE_SECONDS)
-                if not self._note(lesson):
+                earlier, content = content, self._read(lesson)
+                if content == earlier:
                     break
-            if self.contents[lesson.id] != before:
+            # Only now: meanwhile the screen may be drawn, and should not tell of a file that is just being replaced.
+            before, self.contents[lesson.id] = self.contents[lesson.id], content
+            if content != before:
                 found[lesson.id] = None if before is None else code_of(before)
         return found
 
