@@ -110,6 +110,7 @@ def observe(request: pytest.FixtureRequest) -> Callable[[Callable[[Any], Any]], 
         path = Path(request.config.getoption("--submission"))
         submission = read_submission(path if path.is_absolute() else ROOT / path, load_course())
         observer = request.config.stash[OBSERVER] = InProcessObserver(submission.lessons)
+        torch.set_num_threads(1)  # As the judge and its workers do: what is computed here is small.
     exercise = request.node.stash[EXERCISE]
     gpu = request.node.get_closest_marker("gpu") is not None
 
