@@ -99,8 +99,9 @@ def attack_entries(course: Course) -> list[Entry]:
         raise CourseError(
             "the attacks are not here: they are part of grader/tests, in the instructor's repository"
         ) from None
-    header = "import torch\n\n\n"
-    right = header + "def contiguous_strides(shape):\n    return torch.empty(shape).stride()\n"
+    header = "import math\n\nimport torch\n\n\n"
+    right = header + "def contiguous_strides(shape):\n    sizes = [max(size, 1) for size in shape]\n"
+    right += "    return tuple(math.prod(sizes[place + 1 :]) for place in range(len(sizes)))\n"
     wrong = header + "def contiguous_strides(shape):\n    return tuple(shape)\n"
     chosen: list[Attack] = [
         attack

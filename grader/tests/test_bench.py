@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from grader.bench.attacks import FULL, NONE, _ours, attack_entries
 from grader.bench.saving import small, spread
+from grader.bench.steps import show_steps
 from grader.bench.submissions import make_submissions
 from grader.bench.table import Aim, Report, Way, aims, disagreements, show
 from grader.bench.tally import points_of
@@ -132,3 +134,9 @@ def test_small_ones_are_those_that_take_the_least_time():
 def test_spread_takes_from_all_over():
     assert spread(list("abcdef"), 3) == ["a", "c", "e"]
     assert spread(list("ab"), 5) == ["a", "b"]
+
+
+def test_what_stands_beside_the_attacks_is_right_and_wrong(course, pool, tmp_path):
+    # `pool` skips where there is no sandbox.
+    with show_steps(2) as steps:
+        assert _ours(attack_entries(course)[:2], course, tmp_path, steps) == [FULL, NONE]
