@@ -50,7 +50,6 @@ def copy_pictures() -> None:
         ("skimage", "data/coffee.png", "photos/coffee.png"),
         ("skimage", "data/rocket.jpg", "photos/rocket.jpg"),
         ("skimage", "data/astronaut.png", "photos/astronaut.png"),
-        ("skimage", "data/brick.png", "textures/brick.png"),
         ("skimage", "data/grass.png", "textures/grass.png"),
         ("skimage", "data/gravel.png", "textures/gravel.png"),
     ):

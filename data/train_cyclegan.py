@@ -1,12 +1,14 @@
-"""Trains the CycleGAN pair of the lesson pretrained/translation: brick to grass, and grass to brick.
+"""Trains the CycleGAN pair of the lesson pretrained/translation: gravel to grass, and grass to gravel.
 
-    python data/train_cyclegan.py                              the committed pair: 40 minutes on two CPU cores
+    python data/train_cyclegan.py                              the committed pair: half an hour on two CPU cores
     python data/train_cyclegan.py --steps 300 --out /tmp/try   a look at how it begins
     python data/train_cyclegan.py --evaluate                   train nothing: measure the pair that is there (seconds)
 
-Two photographs are all it learns from: textures/brick.png and textures/grass.png, their right quarter held out.
+Two photographs are all it learns from: textures/gravel.png and textures/grass.png, their right quarter held out.
 Each step draws patches from random places of the two; no patch of one belongs to a patch of the other.
-It writes weights/brick_to_grass.pt, weights/grass_to_brick.pt and figures/cyclegan.png below --out (by default this
+The first steps teach each generator to draw its own texture again (the identity loss of the CycleGAN paper, Zhu et al.
+2017, arXiv:1703.10593), and the discriminators to tell the two textures apart; only then does one translate.
+It writes weights/gravel_to_grass.pt, weights/grass_to_gravel.pt and figures/cyclegan.png below --out (by default this
 folder), and prints how well held-out patches come back after there and back. Ctrl-C ends the training early and keeps
 what was learned. A run with the same arguments on the same machine gives the same weights (nearly so on a GPU).
 """
@@ -14,7 +16,6 @@ what was learned. A run with the same arguments on the same machine gives the sa
 from __future__ import annotations
 
 import argparse
-import itertools
 from pathlib import Path
 
 import numpy as np
@@ -25,13 +26,13 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor, nn
 
 FOLDER = Path(__file__).resolve().parent
-PATCH = 96  # height and width of a patch to learn from
-BATCH = 2  # patches of each texture in a step
-SIDE = 256  # the photographs, 512 x 512, are halved in size: a patch shows more bricks, and each step is cheaper
-HELD_OUT = 64  # width of the part that is held out, and size of the patches that it is cut into
-CYCLE_WEIGHT = 5.0  # of the cycle loss, against 1 for fooling the discriminator
-GENERATOR_RATE, DISCRIMINATOR_RATE = 4e-4, 2e-4  # a discriminator that learns faster than its generator beats it
-AVERAGE = 0.995  # what is saved is a running average of the weights, steadier than any single step
+PATCH = 96  # height and width of a patch to learn from: four stones across
+HELD_OUT = 128  # width of the part that is held out, and size of the patches that it is cut into
+CYCLE_WEIGHT = 3.0  # of the cycle loss, against 1 for fooling the discriminators
+IDENTITY_STEPS, IDENTITY_RATE = 250, 1e-3  # drawing only, before anything is translated
+GENERATOR_RATE, DISCRIMINATOR_RATE = 4e-4, 8e-4
+DISCRIMINATOR_UPDATES = 2  # in each step: a discriminator that lags behind teaches nothing
+AVERAGE = 0.99  # what is saved is a running average of the weights, steadier than any single step
 
 
 class ResNetBlock(nn.Module):
@@ -72,36 +73,63 @@ class Generator(nn.Module):
         return torch.tanh(self.leave(x))
 
 
-def discriminator(width: int = 32) -> nn.Sequential:
-    """Images (N, 3, H, W) to one score for each place (N, 1, h, w): 1 for real, 0 for made up.
+class Discriminator(nn.Module):
+    """Images (N, 3, H, W) to the scores of three networks, each (N, 1, h, w): 1 for real, 0 for made up.
 
-    Each score sees 70 by 70 pixels: enough for a brick and its joints.
+    `fine` sees 9 by 9 pixels for a score: noise. `near` sees 33 by 33: a stone, or a few blades. `far` looks at the
+    image halved, 66 by 66 pixels for a score: how they lie. All look at the mean of the three channels.
     """
-    layers: list[nn.Module] = [nn.Conv2d(3, width, 4, stride=2, padding=1), nn.LeakyReLU(0.2)]
-    for wider, stride in ((2, 2), (4, 2), (8, 1)):
-        convolution = nn.Conv2d(wider * width // 2, wider * width, 4, stride=stride, padding=1)
-        layers += [convolution, nn.InstanceNorm2d(wider * width), nn.LeakyReLU(0.2)]
-    return nn.Sequential(*layers, nn.Conv2d(8 * width, 1, 4, padding=1))
+
+    def __init__(self, width: int = 32) -> None:
+        super().__init__()
+        self.fine = nn.Sequential(
+            *(nn.Conv2d(1, width, 3, padding=1), nn.LeakyReLU(0.2)),
+            *self.halving(width, width),
+            *self.halving(width, 2 * width),
+            nn.Conv2d(2 * width, 1, 1),
+        )
+        self.near, self.far = self.scores(width), self.scores(width)
+
+    @staticmethod
+    def halving(channels: int, out: int) -> tuple[nn.Module, ...]:
+        return nn.Conv2d(channels, out, 3, stride=2, padding=1), nn.InstanceNorm2d(out), nn.LeakyReLU(0.2)
+
+    def scores(self, width: int) -> nn.Sequential:
+        return nn.Sequential(
+            *(nn.Conv2d(1, width, 5, stride=2, padding=2), nn.LeakyReLU(0.2)),
+            *self.halving(width, 2 * width),
+            *self.halving(2 * width, 4 * width),
+            *(nn.Conv2d(4 * width, 4 * width, 3, padding=1), nn.LeakyReLU(0.2)),
+            nn.Conv2d(4 * width, 1, 1),
+        )
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        x = x.mean(1, keepdim=True)
+        return [self.fine(x), self.near(x), self.far(F.avg_pool2d(x, 2))]
 
 
 def read_texture(name: str) -> tuple[Tensor, Tensor]:
-    """The part to train on (3, 256, 192), in [-1, 1], and the held-out part in four patches (4, 3, 64, 64)."""
+    """The part to train on (3, 512, 384), in [-1, 1], and the held-out part in four patches (4, 3, 128, 128)."""
     with Image.open(FOLDER / "textures" / f"{name}.png") as image:
-        small = image.convert("RGB").resize((SIDE, SIDE), Image.Resampling.BOX)
-    pixels = torch.from_numpy(np.array(small)).permute(2, 0, 1) / 127.5 - 1
+        pixels = torch.from_numpy(np.array(image.convert("RGB"))).permute(2, 0, 1) / 127.5 - 1
     held_out = pixels[:, :, -HELD_OUT:].split(HELD_OUT, dim=1)
     return pixels[:, :, :-HELD_OUT].contiguous(), torch.stack(held_out)
 
 
-def draw_patches(texture: Tensor, draws: torch.Generator) -> Tensor:
-    """(BATCH, 3, PATCH, PATCH) from random places, each mirrored or not."""
+def draw_patches(texture: Tensor, draws: torch.Generator, number: int = 1) -> Tensor:
+    """(number, 3, PATCH, PATCH) from random places, each mirrored or not."""
     patches = []
-    for _ in range(BATCH):
+    for _ in range(number):
         top = int(torch.randint(texture.shape[1] - PATCH + 1, (), generator=draws))
         left = int(torch.randint(texture.shape[2] - PATCH + 1, (), generator=draws))
         patch = texture[:, top : top + PATCH, left : left + PATCH]
         patches.append(patch.flip(2) if torch.rand((), generator=draws) < 0.5 else patch)
     return torch.stack(patches)
+
+
+def grey(images: Tensor) -> Tensor:
+    """The mean of the three channels, in all three: else generators learn to hide in colours what they should keep."""
+    return images.mean(1, keepdim=True).expand(-1, 3, -1, -1)
 
 
 class History:
@@ -124,65 +152,98 @@ class History:
         return torch.stack(shown)
 
 
-def verdict(scores: Tensor, real: bool) -> Tensor:
-    """The least-squares GAN loss: how far the scores are from 1 (real) or 0 (made up)."""
-    return F.mse_loss(scores, torch.full_like(scores, float(real)))
+def verdict(scores: list[Tensor], real: bool) -> Tensor:
+    """The least-squares GAN loss: how far the scores are from 1 (real) or 0 (made up); all networks count alike."""
+    return torch.stack([F.mse_loss(score, torch.full_like(score, float(real))) for score in scores]).mean()
+
+
+class Side:
+    """What belongs to one texture: its pixels, the generator that makes it, and the discriminator that knows it."""
+
+    def __init__(self, name: str, device: torch.device, draws: torch.Generator) -> None:
+        self.texture, self.draws, self.device = read_texture(name)[0], draws, device
+        self.maker, self.judge, self.history = Generator().to(device), Discriminator().to(device), History(draws)
+        # Grey from the start. No loss looks at colour, so the three channels stay equal.
+        with torch.no_grad():
+            self.maker.leave.weight[:] = self.maker.leave.weight.mean(0)
+            self.maker.leave.bias.zero_()
+
+    def draw(self) -> Tensor:
+        """One real patch (1, 3, PATCH, PATCH)."""
+        return draw_patches(self.texture, self.draws).to(self.device)
+
+    def make(self, images: Tensor) -> Tensor:
+        """Images (N, 3, H, W) of the other texture, translated into this one."""
+        return grey(self.maker(images))
+
+    def caught(self, real: Tensor, fake: Tensor) -> Tensor:
+        """The discriminator's loss."""
+        return (verdict(self.judge(real), True) + verdict(self.judge(fake), False)) / 2
 
 
 def train(steps: int, seed: int, device: torch.device, folder: Path) -> tuple[Generator, Generator]:
-    """The two generators: from brick to grass, from grass to brick. Saved every 500 steps and at the end."""
+    """The two generators: from gravel to grass, from grass to gravel. Saved every 200 steps and at the end."""
     torch.manual_seed(seed)
     draws = torch.Generator().manual_seed(seed)
-    brick, grass = read_texture("brick")[0], read_texture("grass")[0]
-    to_grass, to_brick = Generator().to(device), Generator().to(device)
-    judge_grass, judge_brick = discriminator().to(device), discriminator().to(device)
-    for weight in itertools.chain(*(net.parameters() for net in (to_grass, to_brick, judge_grass, judge_brick))):
-        nn.init.normal_(weight, std=0.02) if weight.ndim > 1 else nn.init.zeros_(weight)
-    averages = [torch.optim.swa_utils.AveragedModel(net, multi_avg_fn=average()) for net in (to_grass, to_brick)]
-    history_grass, history_brick = History(draws), History(draws)
-
+    grass, gravel = sides = Side("grass", device, draws), Side("gravel", device, draws)
+    averages = [torch.optim.swa_utils.AveragedModel(side.maker, multi_avg_fn=average()) for side in sides]
     betas = (0.5, 0.999)
-    makers = torch.optim.Adam([*to_grass.parameters(), *to_brick.parameters()], GENERATOR_RATE, betas)
-    judges = torch.optim.Adam([*judge_grass.parameters(), *judge_brick.parameters()], DISCRIMINATOR_RATE, betas)
-    # The full learning rate for the first half, then down to nothing.
-    schedules = [torch.optim.lr_scheduler.LambdaLR(o, lambda s: min(1.0, 2 - 2 * s / steps)) for o in (makers, judges)]
+    makers = torch.optim.Adam([w for side in sides for w in side.maker.parameters()], IDENTITY_RATE, betas)
+    judges = torch.optim.Adam([w for side in sides for w in side.judge.parameters()], DISCRIMINATOR_RATE, betas)
+    first = min(IDENTITY_STEPS, steps // 2)
+
+    def share(step: int) -> float:
+        """Of the learning rates: all of it for half of the way, then down to nothing."""
+        return min(1.0, 2 - 2 * max(0, step - first) / (steps - first))
+
+    def update(optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+
+    def draw_again() -> str:
+        real = [side.draw() for side in sides]
+        same = sum(F.l1_loss(side.make(image), image) for side, image in zip(sides, real, strict=True))
+        update(makers, same)
+        with torch.no_grad():
+            fake = grass.make(real[1]), gravel.make(real[0])
+        caught = sum(side.caught(*pair) for side, *pair in zip(sides, real, fake, strict=True))
+        update(judges, caught)
+        return f"identity {same.item():.2f}  caught {caught.item():.2f}"
+
+    def translate() -> str:
+        real = [side.draw() for side in sides]
+        fake = grass.make(real[1]), gravel.make(real[0])
+        back = grass.make(fake[1]), gravel.make(fake[0])
+        cycle = sum(F.l1_loss(*pair) for pair in zip(back, real, strict=True))
+        for side in sides:
+            side.judge.requires_grad_(False)
+        fooling = sum(verdict(side.judge(image), True) for side, image in zip(sides, fake, strict=True))
+        update(makers, fooling + CYCLE_WEIGHT * cycle)
+        for side in sides:
+            side.judge.requires_grad_(True)
+        for turn in range(DISCRIMINATOR_UPDATES):
+            seen = [
+                image.detach() if turn else side.history.exchange(image)
+                for side, image in zip(sides, fake, strict=True)
+            ]
+            shown = [side.draw() for side in sides] if turn else real
+            caught = sum(side.caught(*pair) for side, *pair in zip(sides, shown, seen, strict=True))
+            update(judges, caught)
+        return f"fooling {fooling.item():.2f}  cycle {cycle.item():.2f}  caught {caught.item():.2f}"
 
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"))
     with Progress(*columns, TimeRemainingColumn(), TextColumn("{task.fields[losses]}")) as progress:
         task = progress.add_task("training", total=steps, losses="")
         try:
             for step in range(1, steps + 1):
-                real_brick = draw_patches(brick, draws).to(device)
-                real_grass = draw_patches(grass, draws).to(device)
-                fake_grass, fake_brick = to_grass(real_brick), to_brick(real_grass)
-
-                for judge in (judge_grass, judge_brick):
-                    judge.requires_grad_(False)
-                fooling = verdict(judge_grass(fake_grass), True) + verdict(judge_brick(fake_brick), True)
-                cycle = F.l1_loss(to_brick(fake_grass), real_brick) + F.l1_loss(to_grass(fake_brick), real_grass)
-                makers.zero_grad()
-                (fooling + CYCLE_WEIGHT * cycle).backward()
-                makers.step()
-
-                for judge in (judge_grass, judge_brick):
-                    judge.requires_grad_(True)
-                caught = torch.zeros((), device=device)
-                for judge, real, fake, history in (
-                    (judge_grass, real_grass, fake_grass, history_grass),
-                    (judge_brick, real_brick, fake_brick, history_brick),
-                ):
-                    caught = caught + (verdict(judge(real), True) + verdict(judge(history.exchange(fake)), False)) / 2
-                judges.zero_grad()
-                caught.backward()
-                judges.step()
-
-                for schedule in schedules:
-                    schedule.step()
-                for mean, net in zip(averages, (to_grass, to_brick), strict=True):
-                    mean.update_parameters(net)
-                losses = f"fooling {fooling.item():.2f}  cycle {cycle.item():.3f}  caught {caught.item():.2f}"
+                makers.param_groups[0]["lr"] = IDENTITY_RATE if step <= first else share(step) * GENERATOR_RATE
+                judges.param_groups[0]["lr"] = share(step) * DISCRIMINATOR_RATE
+                losses = draw_again() if step <= first else translate()
+                for mean, side in zip(averages, sides, strict=True):
+                    mean.update_parameters(side.maker)
                 progress.update(task, advance=1, losses=losses)
-                if step % 500 == 0:
+                if step % 200 == 0:
                     save(folder, averages[0].module, averages[1].module)
                     progress.console.print(f"step {step}: {losses}")
         except KeyboardInterrupt:
@@ -196,10 +257,10 @@ def average():
     return torch.optim.swa_utils.get_ema_multi_avg_fn(AVERAGE)
 
 
-def save(folder: Path, to_grass: Generator, to_brick: Generator) -> None:
+def save(folder: Path, to_grass: Generator, to_gravel: Generator) -> None:
     """Two files, each a state_dict on the CPU."""
     (folder / "weights").mkdir(parents=True, exist_ok=True)
-    for name, net in (("brick_to_grass", to_grass), ("grass_to_brick", to_brick)):
+    for name, net in (("gravel_to_grass", to_grass), ("grass_to_gravel", to_gravel)):
         state = {key: value.detach().cpu().clone() for key, value in net.state_dict().items()}
         torch.save(state, folder / "weights" / f"{name}.pt")
 
@@ -212,33 +273,33 @@ def there_and_back(there: Generator, back: Generator, patches: Tensor) -> tuple[
     return translated, returned, F.l1_loss(returned, patches).item()
 
 
-def report(to_grass: Generator, to_brick: Generator) -> None:
+def report(to_grass: Generator, to_gravel: Generator) -> None:
     """Print the cycle loss on held-out patches, of the trained pair and of a pair that has learned nothing."""
     torch.manual_seed(0)
-    for kind, grass_maker, brick_maker in (("trained", to_grass, to_brick), ("untrained", Generator(), Generator())):
-        brick, grass = (read_texture(name)[1] for name in ("brick", "grass"))
-        brick_loss = there_and_back(grass_maker, brick_maker, brick)[2]
-        grass_loss = there_and_back(brick_maker, grass_maker, grass)[2]
-        print(f"{kind:9}  brick-grass-brick {brick_loss:.3f}  grass-brick-grass {grass_loss:.3f}  (held out, L1)")
+    for kind, grass_maker, gravel_maker in (("trained", to_grass, to_gravel), ("untrained", Generator(), Generator())):
+        gravel, grass = (read_texture(name)[1] for name in ("gravel", "grass"))
+        gravel_loss = there_and_back(grass_maker, gravel_maker, gravel)[2]
+        grass_loss = there_and_back(gravel_maker, grass_maker, grass)[2]
+        print(f"{kind:9}  gravel-grass-gravel {gravel_loss:.3f}  grass-gravel-grass {grass_loss:.3f}  (held out, L1)")
 
 
 def load(folder: Path) -> tuple[Generator, Generator]:
     """The pair that `save` wrote, in evaluation mode."""
     pair = Generator().eval(), Generator().eval()
-    for name, net in zip(("brick_to_grass", "grass_to_brick"), pair, strict=True):
+    for name, net in zip(("gravel_to_grass", "grass_to_gravel"), pair, strict=True):
         net.load_state_dict(torch.load(folder / "weights" / f"{name}.pt", weights_only=True))
     return pair
 
 
-def draw_strip(to_grass: Generator, to_brick: Generator, path: Path) -> None:
-    """Four held-out patches of each texture (columns), twice as large: real, translated, translated back (rows)."""
-    side, gap, margin = 2 * HELD_OUT, 6, 24
+def draw_strip(to_grass: Generator, to_gravel: Generator, path: Path) -> None:
+    """Four held-out patches of each texture (columns), real, translated, translated back (rows)."""
+    side, gap, margin = HELD_OUT, 6, 24
     half = 4 * (side + gap) + margin
     strip = Image.new("RGB", (2 * half + gap, 3 * (side + margin) + gap), "white")
     pen, font = ImageDraw.Draw(strip), ImageFont.load_default(15)
     for left, name, other, there, back in (
-        (gap, "brick", "grass", to_grass, to_brick),
-        (gap + half + margin // 2, "grass", "brick", to_brick, to_grass),
+        (gap, "gravel", "grass", to_grass, to_gravel),
+        (gap + half + margin // 2, "grass", "gravel", to_gravel, to_grass),
     ):
         patches = read_texture(name)[1]
         translated, returned, _ = there_and_back(there, back, patches)
@@ -248,8 +309,7 @@ def draw_strip(to_grass: Generator, to_brick: Generator, path: Path) -> None:
             pen.text((left, top - 20), label, fill="black", font=font)
             for column, image in enumerate(images):
                 pixels = ((image + 1) * 127.5).round().clamp(0, 255).to(torch.uint8).permute(1, 2, 0)
-                picture = Image.fromarray(pixels.numpy()).resize((side, side), Image.Resampling.BICUBIC)
-                strip.paste(picture, (left + column * (side + gap), top))
+                strip.paste(Image.fromarray(pixels.numpy()), (left + column * (side + gap), top))
     path.parent.mkdir(parents=True, exist_ok=True)
     strip.save(path, optimize=True)
 
@@ -257,7 +317,7 @@ def draw_strip(to_grass: Generator, to_brick: Generator, path: Path) -> None:
 def main() -> None:
     """Train, report, draw."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--steps", type=int, default=3000, help="how many updates (default: %(default)s)")
+    parser.add_argument("--steps", type=int, default=2000, help="how many updates (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="of the weights and the draws (default: %(default)s)")
     parser.add_argument("--out", type=Path, default=FOLDER, help="folder for weights/ and figures/ (default: data/)")
     parser.add_argument("--evaluate", action="store_true", help="measure the pair below --out and draw it; no training")
@@ -267,9 +327,9 @@ def main() -> None:
         pair = load(arguments.out)
     else:
         pair = train(arguments.steps, arguments.seed, device, arguments.out)
-    to_grass, to_brick = (net.cpu().eval() for net in pair)
-    report(to_grass, to_brick)
-    draw_strip(to_grass, to_brick, arguments.out / "figures" / "cyclegan.png")
+    to_grass, to_gravel = (net.cpu().eval() for net in pair)
+    report(to_grass, to_gravel)
+    draw_strip(to_grass, to_gravel, arguments.out / "figures" / "cyclegan.png")
 
 
 if __name__ == "__main__":

@@ -20,8 +20,8 @@
 # rocket.jpg    missile        36 %   projectile     25 %   drilling platform    7 %
 # ```
 #
-# Before this topic ends you will have made that table yourself, and another network will have turned a brick wall into
-# grass. To a network, everything is a tensor: a grid of numbers with any number of dimensions. So someone has to turn
+# Before this topic ends you will have made that table yourself, and another network will have turned gravel into grass.
+# To a network, everything is a tensor: a grid of numbers with any number of dimensions. So someone has to turn
 # photographs into tensors, and tensors into names. In this lesson that is you:
 #
 # ```

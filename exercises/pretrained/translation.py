@@ -1,7 +1,7 @@
 # %% [markdown] lesson=4
-# # Translation: brick into grass, and back
+# # Translation: gravel into grass, and back
 #
-# A classifier learns from labels. But what is the right answer to "this wall, as a meadow"? No single image is; many
+# A classifier learns from labels. But what is the right answer to "this gravel, as a meadow"? No single image is; many
 # would pass. A **generative adversarial network** (GAN) learns what passes from a second network. The *generator* makes
 # images. The *discriminator* is shown real images and made-up ones and says which are which. The two work against each
 # other: what the discriminator notices, the generator learns to avoid, and then the discriminator has to look closer.
@@ -10,13 +10,13 @@
 # is made of two generators, one for each way, each with a discriminator of its own, and asks for one thing more: there
 # and back again should be where you started.
 #
-# ![Patches of brick and grass: real, translated, and translated back](../../data/figures/cyclegan.png)
+# ![Patches of gravel and grass: real, translated, and translated back](../../data/figures/cyclegan.png)
 #
 # The pair behind this figure was trained for this lesson by `data/train_cyclegan.py`, on random patches of two
-# photographs, `data/textures/brick.png` and `data/textures/grass.png`, halved in size. The patches in the figure come
-# from the right quarter of each, which was held out. Once trained, the discriminators are thrown away; what is kept is
-# in `data/weights/brick_to_grass.pt` and `data/weights/grass_to_brick.pt`. You build the network that these weights
-# fit, turn what it makes into an image, and then write the losses that trained it.
+# photographs, `data/textures/gravel.png` and `data/textures/grass.png`. The patches in the figure come from the right
+# quarter of each, which was held out. Once trained, the discriminators are thrown away; what is kept is in
+# `data/weights/gravel_to_grass.pt` and `data/weights/grass_to_gravel.pt`. You build the network that these weights fit,
+# turn what it makes into an image, and then write the losses that trained it.
 
 # %%
 from collections.abc import Callable
@@ -124,7 +124,7 @@ class Generator(nn.Module):
         blocks: how many ResNetBlocks, from 1 up, each with weights of its own.
 
     >>> generator = Generator()
-    >>> generator.load_state_dict(torch.load(data_file("weights/brick_to_grass.pt"), weights_only=True))
+    >>> generator.load_state_dict(torch.load(data_file("weights/gravel_to_grass.pt"), weights_only=True))
     <All keys matched successfully>
     """
 
@@ -147,18 +147,18 @@ class Generator(nn.Module):
 # from PIL import Image
 #
 # generator = Generator()
-# generator.load_state_dict(torch.load(data_file("weights/brick_to_grass.pt"), weights_only=True))
-# brick = Image.open(data_file("textures/brick.png")).convert("RGB").resize((256, 256), Image.Resampling.BOX)
-# pixels = torch.from_numpy(np.array(brick)).permute(2, 0, 1)[None] / 127.5 - 1
+# generator.load_state_dict(torch.load(data_file("weights/gravel_to_grass.pt"), weights_only=True))
+# gravel = Image.open(data_file("textures/gravel.png")).convert("RGB")
+# pixels = torch.from_numpy(np.array(gravel)).permute(2, 0, 1)[None] / 127.5 - 1
 # with torch.no_grad():
 #     grass = generator(pixels)
-# Image.fromarray(np.hstack([np.array(brick), generator_to_image(grass)]))
+# Image.fromarray(np.hstack([np.array(gravel), generator_to_image(grass)]))
 
 # %% [markdown]
 # ## There and back again
 # A discriminator for grass only asks whether an image looks like grass. A generator could please it with the same
-# meadow for every wall. CycleGAN therefore asks that the wall can be found again in the meadow: brick to grass and back
-# to brick should give the brick that went in, and grass to brick and back the grass.
+# meadow for every heap of stones. CycleGAN therefore asks that the stones can be found again in the meadow: gravel to
+# grass and back to gravel should give the gravel that went in, and grass to gravel and back the grass.
 #
 #     real_a --- g_ab --> translated --- g_ba --> returned        returned - real_a
 #     real_b --- g_ba --> translated --- g_ab --> returned        returned - real_b
