@@ -116,15 +116,12 @@ def read_texture(name: str) -> tuple[Tensor, Tensor]:
     return pixels[:, :, :-HELD_OUT].contiguous(), torch.stack(held_out)
 
 
-def draw_patches(texture: Tensor, draws: torch.Generator, number: int = 1) -> Tensor:
-    """(number, 3, PATCH, PATCH) from random places, each mirrored or not."""
-    patches = []
-    for _ in range(number):
-        top = int(torch.randint(texture.shape[1] - PATCH + 1, (), generator=draws))
-        left = int(torch.randint(texture.shape[2] - PATCH + 1, (), generator=draws))
-        patch = texture[:, top : top + PATCH, left : left + PATCH]
-        patches.append(patch.flip(2) if torch.rand((), generator=draws) < 0.5 else patch)
-    return torch.stack(patches)
+def draw_patch(texture: Tensor, draws: torch.Generator) -> Tensor:
+    """(1, 3, PATCH, PATCH) from a random place, mirrored or not."""
+    top = int(torch.randint(texture.shape[1] - PATCH + 1, (), generator=draws))
+    left = int(torch.randint(texture.shape[2] - PATCH + 1, (), generator=draws))
+    patch = texture[None, :, top : top + PATCH, left : left + PATCH]
+    return patch.flip(3) if torch.rand((), generator=draws) < 0.5 else patch
 
 
 def grey(images: Tensor) -> Tensor:
@@ -170,7 +167,7 @@ class Side:
 
     def draw(self) -> Tensor:
         """One real patch (1, 3, PATCH, PATCH)."""
-        return draw_patches(self.texture, self.draws).to(self.device)
+        return draw_patch(self.texture, self.draws).to(self.device)
 
     def make(self, images: Tensor) -> Tensor:
         """Images (N, 3, H, W) of the other texture, translated into this one."""

@@ -296,9 +296,7 @@ def read_catalogue(path: Path) -> Course:
     except OSError:
         raise CourseError(f"{path} is missing: restore it (`git checkout {path.name}` in its folder)") from None
     except (ValueError, KeyError, TypeError) as error:
-        # It may quote what is in the file.
-        why = "".join(c if c.isprintable() else "?" for c in str(error)[:200])
-        raise CourseError(f"{path} cannot be read ({why}): restore it from version control") from None
+        raise CourseError(f"{path} cannot be read ({str(error)[:200]}): restore it from version control") from None
 
 
 def _from_entry(entry: dict[str, Any]) -> Exercise:

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 
 class GraderError(Exception):
-    """Grading is not possible; the command line shows the text and exits with status 2."""
+    """Grading is not possible; the command line shows the text and exits with status 2.
+
+    A text may quote a path or what is in a file: what is not printable in it is shown as Python writes it, `\\n`.
+    """
+
+    def __init__(self, text: str = "") -> None:
+        super().__init__("".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text))
 
 
 class CourseError(GraderError):

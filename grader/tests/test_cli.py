@@ -173,6 +173,9 @@ class TestWhatCannotBeGraded:
     def test_missing_folder(self):
         assert_one_line(grader("grade", "nowhere"), "nowhere", "does not exist")
 
+    def test_a_path_that_a_terminal_would_obey_is_shown_as_text(self, tmp_path):
+        assert_one_line(grader("grade", tmp_path / "a\nb\x1b[31m"), r"a\nb\x1b[31m does not exist")
+
     def test_empty_folder(self, tmp_path):
         assert_one_line(grader("grade", tmp_path), str(tmp_path), "holds no lesson")
 

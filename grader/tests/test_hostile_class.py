@@ -65,6 +65,7 @@ def processes() -> set[str]:
     return found
 
 
+@pytest.mark.alone
 @pytest.mark.timeout(1000)
 def test_five_honest_students_among_seventy_attacks(course: Course, pool: WorkerPool, tmp_path: Path) -> None:
     """`pool` skips where there is no sandbox."""
