@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import io
 import pickle
+import sys
+from collections.abc import Iterable
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
@@ -31,6 +33,26 @@ def pack(value: Any) -> bytes:
 def unpack(data: bytes) -> Any:
     """Rebuild what `pack` wrote. Runs code: never call it on bytes from a submission."""
     return pickle.loads(data)
+
+
+def _imported_submodules(code: CodeType, used: Iterable[Any]) -> list[ModuleType]:
+    """The modules that a function reaches by attributes of the packages it uses, as `torch.nn` by `torch`.
+
+    cloudpickle's own compares every name in sys.modules with every package: with torch that took half of all packing.
+    """
+    found: dict[str, ModuleType] = {}
+    packages = [each.__name__ for each in used if isinstance(each, ModuleType) and each.__package__]
+    while packages:
+        package = packages.pop()
+        for name in code.co_names:
+            below = f"{package}.{name}"
+            if below not in found and (module := sys.modules.get(below)) is not None:
+                found[below] = module
+                packages.append(below)
+    return list(found.values())
+
+
+cloudpickle.cloudpickle._find_imported_submodules = _imported_submodules
 
 
 class _Packer(cloudpickle.Pickler):
