@@ -32,6 +32,7 @@ PREPARE_SECONDS = 20.0  # for one exercise, ahead of time
 LOAD_SECONDS = 5.0
 # A known answer may take this much longer than the learner's did; what never ends is waited for only in company.
 WARMING_SECONDS = 2.0
+TOGETHER_SECONDS = 2.0  # about what several may take before what they said is noted
 MOST_KEPT_BYTES = 256 * 2**20
 SLACK, LEAST_SECONDS, ENDLESS_SECONDS = 5.0, 1.0, 1.0
 
@@ -162,8 +163,11 @@ class _Table:
         seconds = ENDLESS_SECONDS if endless else max(LEAST_SECONDS, SLACK * one.seconds)
         found = {label: self.seen[keys[label]] for label in labels if label not in missing}
         if len(missing) > 1 and bank.SHARED:
-            for label, came in zip(missing, self._ask_together(missing, one.probe, seconds), strict=False):
-                found[label] = self._keep(keys[label], came, one, seconds)
+            # A few at a time: should the time be up, what those before have said is there for the next diagnosis.
+            few = max(1, int(TOGETHER_SECONDS / max(one.seconds, 1e-3)))
+            for part in (missing[place : place + few] for place in range(0, len(missing), few)):
+                for label, came in zip(part, self._ask_together(part, one.probe, seconds), strict=False):
+                    found[label] = self._keep(keys[label], came, one, seconds)
         for label in missing:
             if label not in found:
                 left = self.deadline - time.monotonic()
