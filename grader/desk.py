@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import pickle
+import select
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -12,9 +14,9 @@ import threading
 from collections.abc import Generator, Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
-from grader.course import ROOT, load_course
+from grader.course import ROOT
 from grader.errors import GraderError, GraderFailed
 from grader.submission import Submission
 
@@ -23,7 +25,10 @@ if TYPE_CHECKING:
 
 STOP_SECONDS = 3.0
 EXERCISE_MOST_SECONDS = 60.0  # far above what the judge itself allows: a judge that takes longer hangs
-_START = "import sys; sys.path.insert(0, {root!r}); from grader.desk import main; main()"
+START_SECONDS = 300
+FORKS = sys.platform == "linux"  # elsewhere a process that has imported torch had better not be forked
+COPY = "copy"  # instead of a task
+_START = "import sys; sys.path.insert(0, {root!r}); from grader.at_desk import main; main()"
 
 
 @dataclass(frozen=True)
@@ -65,22 +70,54 @@ class Desk:
         self.settings = settings
         self.ready = False
         # Its own words are kept out of the progress bar; the last of them explain an early end.
-        self._said = tempfile.TemporaryFile()  # noqa: SIM115
+        self._said: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115
+        ours, theirs = socket.socketpair() if FORKS else (None, None)
+        end = theirs.fileno() if theirs else subprocess.PIPE
         try:
-            self.process = subprocess.Popen(
+            self.process: subprocess.Popen[bytes] | Forked = subprocess.Popen(
                 [sys.executable, "-c", _START.format(root=str(ROOT))],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
+                stdin=end,
+                stdout=end,
                 stderr=self._said,
                 # Ctrl-C is the parent's to hear.
                 start_new_session=True,
             )
         except OSError as error:
             raise GraderError(f"no process for judging can be started: {error.strerror}") from None
+        finally:
+            if theirs:
+                theirs.close()
+        self._channel = ours
+        self._requests, self._replies = _both_ways(ours) if ours else (self.process.stdin, self.process.stdout)
         try:
             self._send(settings)
         except GraderFailed:
             pass  # Said when it is asked for something.
+
+    def copy(self) -> Desk:
+        """Another one, forked from this one, which must have had no task yet: torch is imported, and in memory, once.
+
+        Raises:
+            GraderFailed: this one, or the process that starts its workers, has ended.
+            GraderError: nothing can be judged here at all.
+        """
+        self.wait_until_ready()
+        assert self._channel is not None
+        copy = object.__new__(Desk)
+        copy.settings, copy._said = self.settings, tempfile.TemporaryFile()  # noqa: SIM115
+        copy._channel, theirs = socket.socketpair()
+        copy._requests, copy._replies = _both_ways(copy._channel)
+        with theirs:
+            self._send(COPY)
+            self._receive(START_SECONDS)  # It has read that, and nothing of what follows.
+            try:
+                socket.send_fds(self._channel, [b"-"], [theirs.fileno(), copy._said.fileno()])
+                copy.process = Forked(self._receive(START_SECONDS))
+            except OSError:
+                raise GraderFailed(self._ended()) from None
+        copy._receive(START_SECONDS)
+        copy.ready = True
+        return copy
 
     def judge(self, task: Task) -> Result:
         """Judge one submission.
@@ -101,27 +138,27 @@ class Desk:
         """
         if not self.ready:
             try:
-                self._receive(300)
+                self._receive(START_SECONDS)
             except GraderFailed as error:
                 # What fails before any submission is there fails for all of them.
                 raise GraderError(str(error)) from None
             self.ready = True
 
     def _send(self, value: object) -> None:
-        assert self.process.stdin is not None
+        assert self._requests is not None
         try:
-            pickle.dump(value, self.process.stdin)
-            self.process.stdin.flush()
+            pickle.dump(value, self._requests)
+            self._requests.flush()
         except OSError:
             raise GraderFailed(self._ended()) from None
 
     def _receive(self, seconds: float) -> Any:
-        assert self.process.stdout is not None
+        assert self._replies is not None
         alarm = threading.Timer(seconds, self.process.kill)
         alarm.daemon = True
         alarm.start()
         try:
-            value = pickle.load(self.process.stdout)
+            value = pickle.load(self._replies)
         except (EOFError, OSError, ValueError, pickle.UnpicklingError):
             raise GraderFailed(self._ended()) from None
         finally:
@@ -151,20 +188,123 @@ class Desk:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
-        for stream in (self.process.stdin, self.process.stdout):
-            if stream:
-                try:
+        for stream in (self._requests, self._replies, self._channel, self._said):
+            try:
+                if stream:
                     stream.close()
-                except OSError:
-                    pass  # What was still to be sent has nobody to go to.
-        self._said.close()
+            except OSError:
+                pass  # What was still to be sent has nobody to go to.
 
 
-class OneDesk:
-    """A desk that is started when it is needed, and replaced when it fails."""
+class Forked:
+    """A process that another one has forked for this one: what is needed of a subprocess.Popen."""
+
+    def __init__(self, pid: int) -> None:
+        """Take hold of it.
+
+        Raises:
+            OSError: it has ended, and is forgotten.
+        """
+        self.pid = pid
+        self._handle = os.pidfd_open(pid)
+
+    def poll(self) -> int | None:
+        """Not None once it has ended."""
+        return 0 if self._ends_within(0.0) else None
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait until it has ended.
+
+        Raises:
+            subprocess.TimeoutExpired: it has not, after this many seconds.
+        """
+        if not self._ends_within(timeout):
+            raise subprocess.TimeoutExpired("a forked process", timeout or 0.0)
+        return 0
+
+    def _ends_within(self, seconds: float | None) -> bool:
+        waiting = select.poll()
+        waiting.register(self._handle, select.POLLIN)
+        return bool(waiting.poll(None if seconds is None else 1000 * seconds))
+
+    def terminate(self) -> None:
+        """Send it SIGTERM."""
+        self._send(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """Send it SIGKILL."""
+        self._send(signal.SIGKILL)
+
+    def _send(self, number: signal.Signals) -> None:
+        try:
+            signal.pidfd_send_signal(self._handle, number)
+        except ProcessLookupError:
+            pass
+
+    def __del__(self) -> None:
+        if handle := getattr(self, "_handle", None):
+            os.close(handle)
+
+
+def _both_ways(channel: socket.socket) -> tuple[IO[bytes], IO[bytes]]:
+    """What to write requests to, and to read replies from; or the other way round, at a desk."""
+    return channel.makefile("wb"), channel.makefile("rb")
+
+
+class Desks:
+    """Gives out desks. Where processes can be forked, all are copies of one, which has no work itself."""
 
     def __init__(self, settings: DeskSettings) -> None:
         self.settings = settings
+        self._first: Desk | None = None
+        self._lock = threading.Lock()
+        self._stopped = False
+
+    def take(self) -> Desk:
+        """A fresh one. The first takes seconds, the others none, from whatever thread.
+
+        Raises:
+            GraderFailed: processes that were just started have ended.
+            GraderError: nothing can be judged here at all, or it was stopped.
+        """
+        if not FORKS:
+            return Desk(self.settings)
+        with self._lock:
+            try:
+                return self._copy()
+            except GraderFailed:
+                self._let_go()
+                return self._copy()
+
+    def _copy(self) -> Desk:
+        self._first = self._first or Desk(self.settings)
+        if self._stopped:
+            raise GraderError("stopped")
+        return self._first.copy()
+
+    def _let_go(self) -> None:
+        first, self._first = self._first, None
+        if first:
+            first.close()
+
+    def stop(self) -> None:
+        """End the one that desks are copied from, from any thread; none is given out any more."""
+        self._stopped = True
+        if first := self._first:
+            first.stop()
+
+    def close(self) -> None:
+        """End it and wait for that; desks that were given out are their takers' to close, before."""
+        self.stop()
+        with self._lock:
+            self._let_go()
+
+
+class OneDesk:
+    """A desk that is taken when it is needed, and replaced when it fails."""
+
+    def __init__(self, desks: Desks) -> None:
+        self._desks = desks
         self._desk: Desk | None = None
         self._lock = threading.Lock()
         self._stopped = False
@@ -177,9 +317,8 @@ class OneDesk:
         """
         failure: GraderFailed | None = None
         for _ in range(2):
-            desk = self._take()
             try:
-                return desk.judge(task)
+                return self._take().judge(task)
             except GraderFailed as error:
                 failure = error
                 self._let_go()
@@ -188,11 +327,15 @@ class OneDesk:
 
     def _take(self) -> Desk:
         with self._lock:
-            if self._stopped:
-                raise GraderError("stopped")
-            if self._desk is None:
-                self._desk = Desk(self.settings)
-            return self._desk
+            if self._desk:
+                return self._desk
+        desk = self._desks.take()
+        with self._lock:
+            if not self._stopped:
+                self._desk = desk
+                return desk
+        desk.close()
+        raise GraderError("stopped")
 
     def _let_go(self) -> None:
         with self._lock:
@@ -228,7 +371,8 @@ def judge_all(
     Raises:
         GraderError: nothing can be judged at all.
     """
-    desks = [OneDesk(settings) for _ in range(jobs)]
+    room = Desks(settings)
+    desks = [OneDesk(room) for _ in range(jobs)]
     free = list(desks)
     mine = threading.local()
 
@@ -255,64 +399,10 @@ def judge_all(
                 yield running.pop(future), future.result()
     finally:
         executor.shutdown(wait=False, cancel_futures=True)
+        room.stop()
         for desk in desks:
             desk.stop()
         executor.shutdown(wait=True)
         for desk in desks:
             desk.close()
-
-
-def main() -> None:
-    """Be a desk: settings, then tasks on standard input, results on standard output."""
-    # As Ctrl-C, which ends a judge in good order; another exception would pass for a test's own.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    requests, replies = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
-    with open(os.devnull, "rb") as nothing:
-        os.dup2(nothing.fileno(), 0)
-    os.dup2(2, 1)
-
-    def reply(value: object) -> None:
-        pickle.dump(value, replies)
-        replies.flush()
-
-    try:
-        _serve(pickle.load(requests), requests, reply)
-    except GraderError as error:
-        reply(error)
-    except (KeyboardInterrupt, EOFError, BrokenPipeError):
-        pass  # Nobody wants to know any more.
-
-
-def _serve(settings: DeskSettings, requests: Any, reply: Any) -> None:
-    from grader.grading import worker_pool
-
-    course = load_course()
-    prepared = [course.exercise(name) for name in settings.exercises]
-    with worker_pool(prepared, course, settings.isolation, settings.gpu) as pool:
-        from grader.diagnosis import Diagnostician
-        from grader.judge import judge
-        from grader.suites import RunSuites, keep_suites
-
-        diagnostician = None
-        if settings.diagnosis_seconds:
-            diagnostician = Diagnostician(course, pool, settings.diagnosis_seconds)
-
-        def judge_each(run_suites: RunSuites) -> None:
-            reply("ready")
-            while True:
-                task: Task = pickle.load(requests)
-                chosen = [course.exercise(name) for name in task.exercises]
-                result = judge(
-                    task.submission,
-                    chosen,
-                    pool,
-                    seed=settings.seed,
-                    seconds=settings.seconds,
-                    gpu=settings.gpu,
-                    until_failure=settings.until_failure,
-                    run_suites=run_suites,
-                    diagnostician=diagnostician,
-                )
-                reply(result)
-
-        keep_suites(list(dict.fromkeys(exercise.lesson_id for exercise in prepared)), judge_each)
+        room.close()

@@ -15,14 +15,15 @@ import struct
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from grader.course import ROOT
-from grader.errors import NoIsolation
+from grader.errors import GraderFailed, NoIsolation
 
 LEVELS = ("auto", "sandbox", "process")
 READY_SECONDS = 30
+WARM_SECONDS = 300  # until it has imported all, on a machine that has other work
 SCRATCH = "/scratch"  # where a worker's own, small, empty file system is
 _ENVIRONMENT = {
     "PATH": "/usr/bin:/bin",
@@ -48,14 +49,32 @@ _COURSE = ("data", "grader/__init__.py", "grader/data.py", "grader/worker")  # w
 
 @dataclass
 class Zygote:
-    """A running fork server: `control` speaks the protocol of grader.worker.zygote."""
+    """A running fork server: `control` speaks the protocol of grader.worker.zygote. A copy has no `process` of ours."""
 
-    process: subprocess.Popen[bytes]
+    process: subprocess.Popen[bytes] | None
     control: socket.socket
+
+    def copy(self) -> Zygote:
+        """Another one, forked from it before it has workers: nothing is imported again.
+
+        Raises:
+            OSError: it is gone.
+        """
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs:
+            socket.send_fds(self.control, [json.dumps({"copy": True}).encode()], [theirs.fileno()])
+        _wait_no_longer(ours)
+        ours.settimeout(WARM_SECONDS)
+        if not ours.recv(65536):
+            raise OSError("it ended before it had made one")
+        ours.settimeout(None)
+        return Zygote(None, ours)
 
     def close(self) -> None:
         """End it and all its workers."""
         self.control.close()
+        if self.process is None:
+            return
         try:
             self.process.wait(timeout=2)
         except subprocess.TimeoutExpired:
@@ -77,6 +96,17 @@ class Isolation:
     why: str | None = None
     environment: dict[str, str] = field(default_factory=dict)
     scratch: tempfile.TemporaryDirectory[str] | None = None
+
+    def copy(self) -> Isolation:
+        """The same for another process of this machine, which closes it: it shares what was imported, not workers.
+
+        Raises:
+            GraderFailed: there is no zygote any more.
+        """
+        try:
+            return replace(self, zygote=self.zygote.copy() if self.zygote else None, scratch=None)
+        except OSError:
+            raise GraderFailed("the process that starts submissions has ended: run it again") from None
 
     def close(self) -> None:
         """End all that was started, and remove the workers' folder."""
@@ -173,8 +203,7 @@ def _start_zygote(
     finally:
         theirs.close()
     zygote = Zygote(process, ours)
-    # Whoever writes to a zygote that has been stopped learns it, rather than waiting for ever.
-    ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", READY_SECONDS, 0))
+    _wait_no_longer(ours)
     ours.settimeout(READY_SECONDS)
     try:
         message = json.loads(ours.recv(65536) or b"null")
@@ -187,6 +216,11 @@ def _start_zygote(
     said = process.stderr.read().decode(errors="replace").strip() if process.stderr else ""
     zygote.close()
     raise NoIsolation(message["failed"] if message else said.splitlines()[-1] if said else "it did not start")
+
+
+def _wait_no_longer(control: socket.socket) -> None:
+    """Have whoever writes to a zygote that has been stopped learn it, rather than wait for ever."""
+    control.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", READY_SECONDS, 0))
 
 
 def bubblewrap() -> str:

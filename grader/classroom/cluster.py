@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from grader.classroom.fingerprint import run_fingerprint
-from grader.desk import DeskSettings, OneDesk, Task
+from grader.desk import Desks, DeskSettings, OneDesk, Task
 from grader.errors import GraderError, GraderFailed
 
 if TYPE_CHECKING:
@@ -130,7 +130,8 @@ def _fingerprint(settings: DeskSettings) -> str:
 # What follows runs in the cluster's workers.
 
 _mine = threading.local()
-_all: list[tuple[str, OneDesk]] = []
+_all: list[tuple[str, OneDesk | Desks]] = []  # by their run; desks before what they are copied from
+_rooms = threading.Lock()
 
 
 def _judge_there(task: bytes, order: bytes) -> bytes:
@@ -152,8 +153,13 @@ def _desk(order: _Order) -> OneDesk:
             f"the worker on {socket.gethostname()} has another version of the course, of torch or of Python: "
             "give it the same as here, or grades would depend on where a submission was graded"
         )
-    _mine.desk = (order.run, OneDesk(order.settings))
-    _all.append(_mine.desk)
+    with _rooms:
+        room = next((each for run, each in _all if run == order.run and isinstance(each, Desks)), None)
+        if room is None:
+            room = Desks(order.settings)
+            _all.append((order.run, room))
+        _mine.desk = (order.run, OneDesk(room))
+        _all.insert(0, _mine.desk)
     return _mine.desk[1]
 
 

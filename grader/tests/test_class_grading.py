@@ -11,7 +11,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Generator, Iterable
+from collections.abc import Callable, Generator, Iterable
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,8 +27,9 @@ from grader.classroom.records import Records, file_name, write_whole
 from grader.classroom.roster import Member
 from grader.classroom.spreadsheet import disarmed, to_csv
 from grader.course import ROOT, Course, Exercise
-from grader.desk import Desk, DeskSettings, OneDesk, Task
+from grader.desk import Desk, Desks, DeskSettings, OneDesk, Task
 from grader.errors import GraderError, GraderFailed
+from grader.isolation import start_isolation
 from grader.judge import judge
 from grader.result import Result, score_exercise, to_json
 from grader.submission import LessonSource, Segment, Submission, read_submission
@@ -209,30 +211,73 @@ def storage_task(text: str) -> Task:
     )
 
 
+def below(pid: int) -> list[int]:
+    """The processes that a process has started, and those that they have."""
+    mine = [int(n) for each in Path(f"/proc/{pid}/task").glob("*/children") for n in each.read_text().split()]
+    return mine + [n for each in mine for n in below(each)]
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
 def test_a_desk_that_is_killed_is_replaced(pool: WorkerPool) -> None:
-    desk = OneDesk(DeskSettings(IDS[:1], SEED, "sandbox", "off", diagnosis_seconds=0.0))
+    desks = Desks(DeskSettings(IDS[:1], SEED, "sandbox", "off", diagnosis_seconds=0.0))
+    desk, other = OneDesk(desks), OneDesk(desks)
+    task = storage_task("def shares_storage(a, b):\n    return True\n")
     try:
-        first = desk.judge(storage_task("def shares_storage(a, b):\n    return True\n"))
+        first, beside = desk.judge(task), other.judge(task)
         assert isinstance(first, Result)
+        assert isinstance(beside, Result)
+        assert desks._first
         assert desk._desk
-        killed = desk._desk.process
+        assert other._desk
+        origin, killed, untouched = desks._first.process.pid, desk._desk.process, other._desk.process.pid
+        assert {killed.pid, untouched} < set(below(origin)), "desks are copies"
         killed.kill()
-        second = desk.judge(storage_task("def shares_storage(a, b):\n    return True\n"))
+        second = desk.judge(task)
         assert isinstance(second, Result)
-        assert second.points == first.points
+        assert second.points == first.points == beside.points
         assert desk._desk.process.pid != killed.pid
-        # So is one whose workers have nothing left to start them.
-        judging = desk._desk.process.pid
-        for child in Path(f"/proc/{judging}/task").glob("*/children"):
-            for number in child.read_text().split():
-                os.kill(int(number), signal.SIGKILL)
-        third = desk.judge(storage_task("def shares_storage(a, b):\n    return True\n"))
+        assert desks._first.process.pid == origin
+        # So are those whose workers have nothing left to start them.
+        before = below(origin)
+        for pid in set(before) - {desk._desk.process.pid, untouched}:
+            os.kill(pid, signal.SIGKILL)
+        third, beside = desk.judge(task), other.judge(task)
         assert isinstance(third, Result)
-        assert third.points == first.points
-        assert desk._desk.process.pid != judging
+        assert isinstance(beside, Result)
+        assert third.points == beside.points == first.points
+        assert not {desk._desk.process.pid, other._desk.process.pid} & set(before)
     finally:
-        desk.close()
+        for each in (desk, other, desks):
+            each.close()
+    stat = Path(f"/proc/{untouched}/stat")
+    assert not stat.exists() or ") Z " in stat.read_text(), "it has ended"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
+def test_workers_end_with_the_copy_of_the_zygote_that_started_them(pool: WorkerPool) -> None:
+    def wait_for(condition: Callable[[], object]) -> None:
+        deadline = time.monotonic() + 20
+        while not condition() and time.monotonic() < deadline:
+            time.sleep(0.02)
+        assert condition()
+
+    with closing(start_isolation("sandbox")) as level:
+        assert level.zygote
+        assert level.zygote.process
+        started = level.zygote.process.pid
+        mine, other = level.copy(), level.copy()
+        copies = [pid for pid in below(started) if not below(pid)]
+        pools = [WorkerPool(mine, spares=1), WorkerPool(other, spares=1)]
+        taken = [pool.take() for pool in pools]
+        wait_for(lambda: len(copies) == 2 and all(len(below(pid)) == 2 for pid in copies))  # a worker and a spare
+        workers = [below(pid) for pid in copies]
+        os.kill(copies[0], signal.SIGKILL)
+        wait_for(lambda: not any(Path(f"/proc/{pid}").exists() for pid in workers[0]))
+        assert below(copies[1]) == workers[1], "the others go on"
+        mine.close()
+        other.close()
+        wait_for(lambda: not any(Path(f"/proc/{pid}").exists() for pid in [*copies, *workers[1]]))
+        assert [worker.exit for worker in taken] == [None, None], "nobody was asked to end them"
 
 
 def test_a_desk_that_fails_twice_is_nobodys_zero(

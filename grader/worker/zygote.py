@@ -4,9 +4,11 @@ It runs no code of a submission. It starts, kills and watches workers as the jud
 JSON datagrams:
 
 - to the zygote: ``{"spawn": id, "gpu": bool}`` with two descriptors (the worker's channel, its output),
-  ``{"kill": id}``, ``{"delay": id}``
-- from the zygote: ``{"ready": level}`` or ``{"failed": why}`` once, ``{"exited": id, "code": wait status,
-  "reason": null or "memory"}``, ``{"delayed": id, "seconds": how long it stood ready to run and had no processor}``
+  ``{"kill": id}``, ``{"delay": id}``, ``{"copy": true}`` with the descriptor of the socket by which a copy of the
+  zygote, with workers of its own, will be told what to do
+- from the zygote: ``{"ready": level}`` (of a copy, "copy") or ``{"failed": why}`` once, ``{"exited": id, "code": wait
+  status, "reason": null or "memory"}``, ``{"delayed": id, "seconds": how long it stood ready to run and had no
+  processor}``
 """
 
 from __future__ import annotations
@@ -47,6 +49,7 @@ class Zygote:
         self.sandbox = sandbox
         self.limits = limits
         self.children: dict[int, _Child] = {}
+        self.copies: dict[int, int] = {}
         self.selector = selectors.DefaultSelector()
         self.own_memory = 0
         self.own_namespace = os.open("/proc/self/ns/pid", os.O_RDONLY) if sandbox else -1
@@ -60,15 +63,22 @@ class Zygote:
             return
         self._tell({"ready": "sandbox" if self.sandbox else "process"})
         warm_up(preload)
+        self.serve()
+
+    def serve(self) -> None:
+        """Do as the judge says until it is gone; needs a process that is warmed up."""
         self.own_memory = _private_memory(os.getpid())
         self.selector.register(self.control, selectors.EVENT_READ)
         watched = time.monotonic()
         while True:
             for key, _ in self.selector.select(WATCH_SECONDS if self.children else None):
-                if key.fileobj is not self.control:
+                if key.fileobj is self.control:
+                    if not self._obey():
+                        return
+                elif isinstance(key.data, _Child):
                     self._reap(key.data)
-                elif not self._obey():
-                    return
+                else:
+                    self._forget_copy(key.fd)
             if self.children and time.monotonic() - watched > WATCH_SECONDS:
                 watched = time.monotonic()
                 self._watch_memory()
@@ -111,8 +121,7 @@ class Zygote:
         confine.be_the_first_to_go()
         if self.sandbox:
             confine.enter_namespaces(self.limits)
-        else:
-            confine.end_with_parent()
+        confine.end_with_parent()  # After becoming another user, which would undo it.
         confine.limit_resources(self.limits, address_space=not gpu)
 
     def _obey(self) -> bool:
@@ -124,6 +133,8 @@ class Zygote:
             self._spawn(order["spawn"], order["gpu"], *descriptors)
             for descriptor in descriptors:
                 os.close(descriptor)
+        elif "copy" in order:
+            self._copy(*descriptors)
         elif "delay" in order:
             child = self.children.get(order["delay"])
             seconds = max(map(_run_delay, _family(child.pid, _parents()))) if child else 0.0
@@ -151,6 +162,36 @@ class Zygote:
         self.children[number] = child
         self.selector.register(child.handle, selectors.EVENT_READ, child)
 
+    def _copy(self, control: int) -> None:
+        """Fork a zygote that serves another judge, by the socket with this descriptor; only before any worker."""
+        pid = os.fork()
+        if pid == 0:
+            try:
+                self.control.close()
+                self.selector.close()
+                if not self.sandbox:
+                    confine.end_with_parent()
+                    confine.adopt_orphans()
+                copy = Zygote(socket.socket(fileno=control), self.sandbox, self.limits)
+                copy._tell({"ready": "copy"})
+                try:
+                    copy.serve()
+                finally:
+                    # The namespace around all copies, which would end them, stays.
+                    for child in copy.children.values():
+                        copy._kill(child)
+            finally:
+                os._exit(0)
+        os.close(control)
+        handle = os.pidfd_open(pid)
+        self.copies[handle] = pid
+        self.selector.register(handle, selectors.EVENT_READ)
+
+    def _forget_copy(self, handle: int) -> None:
+        os.waitpid(self.copies.pop(handle), 0)
+        self.selector.unregister(handle)
+        os.close(handle)
+
     def _kill(self, child: _Child) -> None:
         try:
             signal.pidfd_send_signal(child.handle, signal.SIGKILL)
@@ -168,7 +209,7 @@ class Zygote:
 
     def _kill_orphans(self) -> None:
         """Without PID namespaces, what a worker left behind has become our child: end it."""
-        own = {child.pid for child in self.children.values()}
+        own = {child.pid for child in self.children.values()} | set(self.copies.values())
         for pid, parent in _parents().items():
             if parent == os.getpid() and pid not in own:
                 try:
