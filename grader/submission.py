@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import codecs
+import functools
 import io
 import json
 import os
@@ -375,7 +376,7 @@ def _notebook_cells(content: bytes) -> list[tuple[int, str]]:
             if cell["cell_type"] == "code" and not _is_for_the_eyes(cell):
                 source = cell["source"]
                 text = source if isinstance(source, str) else "".join(source)
-                cells.append((number, text.replace("\r\n", "\n").replace("\0", "")))
+                cells.append((number, text.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "")))
     except (ValueError, KeyError, TypeError, RecursionError):
         raise ValueError("is not a notebook that can be read: open it in Jupyter and save it again") from None
     if sum(len(source) for _, source in cells) > MAX_CODE_CHARACTERS:
@@ -442,11 +443,23 @@ def _names_in(tree: ast.Module) -> set[str]:
 
 def _definitions(tree: ast.Module, source: str) -> Iterator[tuple[int, str]]:
     kinds = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Assign, ast.AnnAssign)
+    return ((line, text) for node, line, text in statements_of(tree, source) if isinstance(node, kinds))
+
+
+def statements_of(tree: ast.Module, source: str) -> Iterator[tuple[ast.stmt, int, str]]:
+    """Each statement of a module, the number of its first line, and its text: whole lines, unless it shares some."""
     lines = source.split("\n")
-    taken = 0
-    for node in tree.body:
-        first = min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", []))])
-        # Several statements on one line are taken with the first of them.
-        if isinstance(node, kinds) and first > taken:
-            taken = node.end_lineno or first
-            yield first, "\n".join(lines[first - 1 : taken])
+    as_bytes = functools.cache(lambda number: lines[number - 1].encode())  # columns of a tree count bytes
+    ends = [node.end_lineno or node.lineno for node in tree.body]
+    starts = [min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", []))]) for node in tree.body]
+    neighbours = zip([0, *ends], [*starts[1:], len(lines) + 1], strict=False)
+    for node, first, last, (before, after) in zip(tree.body, starts, ends, neighbours, strict=False):
+        mine = lines[first - 1 : last]
+        if before >= first or after <= last:
+            start, end = node.col_offset, node.end_col_offset
+            if first == last:
+                mine = [as_bytes(first)[start:end].decode()]
+            else:
+                mine[0] = as_bytes(first)[start if first == node.lineno else 0 :].decode()
+                mine[-1] = as_bytes(last)[:end].decode()
+        yield node, first, "\n".join(mine)

@@ -14,7 +14,7 @@ from typing import Any
 
 from grader.course import ROOT, Course, Exercise
 from grader.errors import GraderError
-from grader.submission import LessonSource, Segment, read_lesson_file, without_magics
+from grader.submission import LessonSource, Segment, read_lesson_file, statements_of, without_magics
 
 NOTEBOOK_NAME = "notebook"
 
@@ -146,18 +146,9 @@ def _statements(cells: Sequence[tuple[int, str]]) -> Iterator[_Statement]:
             tree = ast.parse(source)
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             continue  # It never ran either.
-        lines = source.split("\n")
-        for place, node in enumerate(tree.body):
-            found = _read(node)
-            if not found:
-                continue
-            first = min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", []))])
-            last = node.end_lineno or first
-            text = "\n".join(lines[first - 1 : last])
-            neighbours = tree.body[max(0, place - 1) : place] + tree.body[place + 1 : place + 2]
-            if any(first <= (other.end_lineno or 0) and other.lineno <= last for other in neighbours):
-                text = ast.get_source_segment(source, node) or text
-            yield _Statement(number, first, text, *found)
+        for node, first, text in statements_of(tree, source):
+            if found := _read(node):
+                yield _Statement(number, first, text, *found)
 
 
 def _read(node: ast.stmt) -> tuple[frozenset[str], frozenset[str], bool] | None:

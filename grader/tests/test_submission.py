@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 
 from grader.course import Course, read_solutions
 from grader.errors import UnreadableSubmission
-from grader.submission import LessonSource, Segment, read_submission, without_magics
+from grader.submission import LessonSource, Segment, read_submission, statements_of, without_magics
 
 CELL = '# %% {name} points=1 level="core" minutes=5 needs=[]\ndef {name}(x):\n    return x\n\n'
 
@@ -333,3 +334,20 @@ def test_cells_that_only_show_something_are_left_out(tmp_path: Path, course: Cou
     path = write(tmp_path / "views.ipynb", json.dumps({"cells": cells}))
     (segment,) = read_submission(path, course).lessons["tensors/views"].segments
     assert segment.source == "def turn(x):\n    return x"
+
+
+def test_statements_that_share_lines_are_told_apart() -> None:
+    source = '"""a\n%b\n"""; y = 2; z = """ä\n""" ; w = 1\nü = \'ß\'; v = 3\n'
+    source += "@f\ndef g(): return 1; 2\nclass A:\n  pass\nx = [\n1]\n"
+    found = [(line, text) for _, line, text in statements_of(ast.parse(source), source)]
+    assert found == [
+        (1, '"""a\n%b\n"""'),
+        (3, "y = 2"),
+        (3, 'z = """ä\n"""'),
+        (4, "w = 1"),
+        (5, "ü = 'ß'"),
+        (5, "v = 3"),
+        (6, "@f\ndef g(): return 1; 2"),
+        (8, "class A:\n  pass"),
+        (10, "x = [\n1]"),
+    ]
