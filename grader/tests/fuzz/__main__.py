@@ -127,7 +127,7 @@ def fuzz(target: str, seconds: int, keep: bool) -> int:
 
 
 def _with_atheris(target: str, seconds: int, folder: Path) -> tuple[int, int]:
-    before = set(FINDINGS.iterdir())
+    before = set(FINDINGS.glob(f"{target}-*"))
     options = [f"-max_total_time={seconds}", f"-max_len={LARGEST}", f"-rss_limit_mb={MEMORY_MB}", "-detect_leaks=0"]
     options += [
         f"-timeout={SLOW_SECONDS}",
@@ -139,7 +139,7 @@ def _with_atheris(target: str, seconds: int, folder: Path) -> tuple[int, int]:
     process = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, errors="replace", check=False)
     said = process.stdout + process.stderr
     executions = re.search(r"stat::number_of_executed_units:\s*(\d+)", said)
-    found = set(FINDINGS.iterdir()) - before
+    found = set(FINDINGS.glob(f"{target}-*")) - before
     if process.returncode and not found:
         found.add(FINDINGS / "without an input")
     if found:
