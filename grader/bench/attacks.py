@@ -22,8 +22,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from grader.bench.steps import Steps, show_steps
+from grader.bench.submissions import attacks_here
 from grader.course import Course, load_course
-from grader.errors import CourseError
 from grader.isolation import bubblewrap
 
 if TYPE_CHECKING:
@@ -93,19 +93,13 @@ def attack_entries(course: Course) -> list[Entry]:
     Raises:
         CourseError: the attacks are not here.
     """
-    try:
-        from grader.tests.corpus import ATTACKS, read_attacks
-    except ImportError:
-        raise CourseError(
-            "the attacks are not here: they are part of grader/tests, in the instructor's repository"
-        ) from None
     header = "import math\n\nimport torch\n\n\n"
     right = header + "def contiguous_strides(shape):\n    sizes = [max(size, 1) for size in shape]\n"
     right += "    return tuple(math.prod(sizes[place + 1 :]) for place in range(len(sizes)))\n"
     wrong = header + "def contiguous_strides(shape):\n    return tuple(shape)\n"
     chosen: list[Attack] = [
         attack
-        for attack in read_attacks(ATTACKS)
+        for attack in attacks_here()
         if attack.fields["Class"] not in LEFT_OUT
         and attack.exercise in CHECKS
         and "timeout" not in attack.fields["Must"]

@@ -21,7 +21,7 @@ from grader.bench.measuring import SEED, TESTS_RAN
 from grader.bench.memory import MemoryWatch
 from grader.bench.notebooks import NbgraderCourse
 from grader.bench.steps import Steps, show_steps
-from grader.bench.submissions import MadeSubmission, make_submissions
+from grader.bench.submissions import MadeSubmission, make_class, make_submissions
 from grader.bench.table import Aim, Way, disagreements, show_agreement, show_aims, table_of
 from grader.bench.tally import points_of
 from grader.course import ROOT, Exercise, load_course, suite_path
@@ -171,11 +171,11 @@ def _nbgrader(
 
 
 def _sized(size: int, scratch: Path, steps: Steps) -> ClassSize:
-    """A class of this size, all of them different, graded from nothing."""
+    """A class of this size, all of them different, some attacks and broken files among them, graded from nothing."""
     course = load_course()
     folder = scratch / f"class-of-{size}"
     folder.mkdir()
-    for each in make_submissions(course, [e for e in course.exercises if e.tests], size):
+    for each in make_class(course, [e for e in course.exercises if e.tests], size):
         each.write(folder)
     found = _grade(folder, scratch, steps, f"class of {size}")
     for _ in range(size - 1):

@@ -6,13 +6,18 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from grader.build.exercises import stub_text
 from grader.course import Course, Exercise, KnownAnswer, Lesson, read_bank, with_answer
 from grader.errors import CourseError, GraderError
 from grader.percent import read_cells
 
+if TYPE_CHECKING:
+    from grader.tests.corpus import Attack
+
 MIXING_SEED = 2
+SPOILT_EVERY = 10
 
 
 @dataclass(frozen=True)
@@ -77,6 +82,44 @@ def make_submissions(course: Course, exercises: Sequence[Exercise], count: int) 
         name = f"{number + 2:02}-mixture"
         made.append(MadeSubmission(name, texts, len(exercises) - unsolved, unsolved - absent, absent))
     return made
+
+
+def make_class(course: Course, exercises: Sequence[Exercise], count: int) -> list[MadeSubmission]:
+    """As `make_submissions`, but every tenth is spoilt: an attack stands in place of an answer, or a file is cut off.
+
+    Raises:
+        GraderError: as there, or the attacks are not here.
+    """
+    made = make_submissions(course, exercises, count)
+    attacks = [attack for attack in attacks_here() if not attack.files]
+    for place in range(SPOILT_EVERY - 1, count, SPOILT_EVERY):
+        texts = dict(made[place].texts)
+        turn = place // SPOILT_EVERY
+        if turn % 2:
+            lesson_id = sorted(texts)[turn % len(texts)]
+            texts[lesson_id] = texts[lesson_id][: len(texts[lesson_id]) * 2 // 3]
+        else:
+            attack = attacks[turn * 7 % len(attacks)]
+            exercise = course.select([attack.exercise])[0]
+            answer = KnownAnswer(exercise.id, attack.name, "It is an attack.", attack.text, 1)
+            texts[exercise.lesson_id] = with_answers(course.lesson(exercise.lesson_id), [answer])
+        made[place] = replace(made[place], name=f"{place + 1:02}-spoilt", texts=texts)
+    return made
+
+
+def attacks_here() -> list[Attack]:
+    """The corpus of attacks.
+
+    Raises:
+        CourseError: it is not here.
+    """
+    try:
+        from grader.tests.corpus import ATTACKS, read_attacks
+    except ImportError:
+        raise CourseError(
+            "the attacks are not here: they are part of grader/tests, in the instructor's repository"
+        ) from None
+    return read_attacks(ATTACKS)
 
 
 def stub_answers(lesson: Lesson, stubs: str) -> list[KnownAnswer]:

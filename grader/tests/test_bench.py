@@ -7,7 +7,7 @@ import pytest
 from grader.bench.attacks import FULL, NONE, _ours, attack_entries
 from grader.bench.saving import small, spread
 from grader.bench.steps import show_steps
-from grader.bench.submissions import make_submissions
+from grader.bench.submissions import make_class, make_submissions
 from grader.bench.table import Aim, Report, Way, aims, disagreements, show
 from grader.bench.tally import points_of
 from grader.build.exercises import stub_text
@@ -56,6 +56,19 @@ class TestSubmissions:
         assert {lesson.id for lesson in COURSE.lessons} == set(submission.lessons)
         assert not any(lesson.problem for lesson in submission.lessons.values())
         assert {key: value.segments[0].source for key, value in submission.lessons.items()} == made[-1].texts
+
+    def test_a_class_has_attacks_and_broken_files(self):
+        plain, made = make_submissions(COURSE, EXERCISES, 45), make_class(COURSE, EXERCISES, 45)
+        spoilt = [place for place, each in enumerate(made) if each.name.endswith("-spoilt")]
+        assert spoilt == [9, 19, 29, 39]
+        for place, (before, after) in enumerate(zip(plain, made, strict=True)):
+            changed = [lesson for lesson, text in after.texts.items() if text != before.texts[lesson]]
+            assert len(changed) == (place in spoilt), after.name
+        texts = [
+            next(t for t in made[place].texts.values() if t not in plain[place].texts.values()) for place in spoilt
+        ]
+        assert all("# Tries:" in text for text in texts[::2])
+        assert not any("# Tries:" in text for text in texts[1::2])
 
     def test_fewer_than_two_are_refused(self):
         with pytest.raises(GraderError, match="2 submissions or more"):
