@@ -55,30 +55,65 @@ class Task:
     exercises: tuple[str, ...]
 
 
+@dataclass
+class _Ends:
+    """What one has of a desk: ways to and from it, and the file with its own words, the last of which explain its end.
+
+    `channel` is what both ways go by where there are sockets that a process can start with; elsewhere they are pipes.
+    """
+
+    said: IO[bytes]
+    channel: socket.socket | None = None
+    requests: IO[bytes] | None = None
+    replies: IO[bytes] | None = None
+
+    @classmethod
+    def pair(cls) -> tuple[_Ends, socket.socket | None]:
+        """Ours, and theirs to give away and close."""
+        ends = cls(tempfile.TemporaryFile())  # noqa: SIM115
+        if not FORKS:
+            return ends, None
+        ends.channel, theirs = socket.socketpair()
+        ends.requests, ends.replies = ends.channel.makefile("wb"), ends.channel.makefile("rb")
+        return ends, theirs
+
+    def close(self) -> None:
+        """Close them all."""
+        for stream in (self.requests, self.replies, self.channel, self.said):
+            try:
+                if stream:
+                    stream.close()
+            except OSError:
+                pass  # What was still to be sent has nobody to go to.
+
+
 class Desk:
     """A process that judges one task after another.
 
     The judge's side is trusted, so tasks and results travel as pickles; what a submission says never does.
     """
 
-    def __init__(self, settings: DeskSettings) -> None:
+    def __init__(self, settings: DeskSettings, process: subprocess.Popen[bytes] | Forked, ends: _Ends) -> None:
+        self.settings = settings
+        self.process = process
+        self.ready = False
+        self._ends = ends
+
+    @classmethod
+    def start(cls, settings: DeskSettings) -> Desk:
         """Start one; it gets ready while the caller goes on.
 
         Raises:
             GraderError: no process can be started.
         """
-        self.settings = settings
-        self.ready = False
-        # Its own words are kept out of the progress bar; the last of them explain an early end.
-        self._said: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115
-        ours, theirs = socket.socketpair() if FORKS else (None, None)
+        ends, theirs = _Ends.pair()
         end = theirs.fileno() if theirs else subprocess.PIPE
         try:
-            self.process: subprocess.Popen[bytes] | Forked = subprocess.Popen(
+            process = subprocess.Popen(
                 [sys.executable, "-c", _START.format(root=str(ROOT))],
                 stdin=end,
                 stdout=end,
-                stderr=self._said,
+                stderr=ends.said,
                 # Ctrl-C is the parent's to hear.
                 start_new_session=True,
             )
@@ -87,12 +122,13 @@ class Desk:
         finally:
             if theirs:
                 theirs.close()
-        self._channel = ours
-        self._requests, self._replies = _both_ways(ours) if ours else (self.process.stdin, self.process.stdout)
+        ends.requests, ends.replies = ends.requests or process.stdin, ends.replies or process.stdout
+        desk = cls(settings, process, ends)
         try:
-            self._send(settings)
+            desk._send(settings)
         except GraderFailed:
             pass  # Said when it is asked for something.
+        return desk
 
     def copy(self) -> Desk:
         """Another one, forked from this one, which must have had no task yet: torch is imported, and in memory, once.
@@ -102,22 +138,21 @@ class Desk:
             GraderError: nothing can be judged here at all.
         """
         self.wait_until_ready()
-        assert self._channel is not None
-        copy = object.__new__(Desk)
-        copy.settings, copy._said = self.settings, tempfile.TemporaryFile()  # noqa: SIM115
-        copy._channel, theirs = socket.socketpair()
-        copy._requests, copy._replies = _both_ways(copy._channel)
-        with theirs:
-            self._send(COPY)
-            self._receive(START_SECONDS)  # It has read that, and nothing of what follows.
-            try:
-                socket.send_fds(self._channel, [b"-"], [theirs.fileno(), copy._said.fileno()])
-                copy.process = Forked(self._receive(START_SECONDS))
-            except OSError:
-                raise GraderFailed(self._ended()) from None
-        copy._receive(START_SECONDS)
-        copy.ready = True
-        return copy
+        self._send(COPY)
+        self._receive(START_SECONDS)  # It has read that, and nothing of what follows.
+        ends, theirs = _Ends.pair()
+        assert theirs
+        assert self._ends.channel
+        try:
+            socket.send_fds(self._ends.channel, [b"-"], [theirs.fileno(), ends.said.fileno()])
+            desk = Desk(self.settings, Forked(self._receive(START_SECONDS)), ends)
+        except OSError:
+            raise GraderFailed(self._ended()) from None
+        finally:
+            theirs.close()
+        desk._receive(START_SECONDS)
+        desk.ready = True
+        return desk
 
     def judge(self, task: Task) -> Result:
         """Judge one submission.
@@ -145,20 +180,20 @@ class Desk:
             self.ready = True
 
     def _send(self, value: object) -> None:
-        assert self._requests is not None
+        assert self._ends.requests
         try:
-            pickle.dump(value, self._requests)
-            self._requests.flush()
+            pickle.dump(value, self._ends.requests)
+            self._ends.requests.flush()
         except OSError:
             raise GraderFailed(self._ended()) from None
 
     def _receive(self, seconds: float) -> Any:
-        assert self._replies is not None
+        assert self._ends.replies
         alarm = threading.Timer(seconds, self.process.kill)
         alarm.daemon = True
         alarm.start()
         try:
-            value = pickle.load(self._replies)
+            value = pickle.load(self._ends.replies)
         except (EOFError, OSError, ValueError, pickle.UnpicklingError):
             raise GraderFailed(self._ended()) from None
         finally:
@@ -169,8 +204,8 @@ class Desk:
 
     def _ended(self) -> str:
         try:
-            self._said.seek(0)
-            lines = self._said.read().decode(errors="replace").strip().splitlines()
+            self._ends.said.seek(0)
+            lines = self._ends.said.read().decode(errors="replace").strip().splitlines()
         except (OSError, ValueError):
             lines = []
         return "a process that judges submissions has ended" + (f": {lines[-1][:200]}" if lines else "")
@@ -188,12 +223,7 @@ class Desk:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
-        for stream in (self._requests, self._replies, self._channel, self._said):
-            try:
-                if stream:
-                    stream.close()
-            except OSError:
-                pass  # What was still to be sent has nobody to go to.
+        self._ends.close()
 
 
 class Forked:
@@ -246,11 +276,6 @@ class Forked:
             os.close(handle)
 
 
-def _both_ways(channel: socket.socket) -> tuple[IO[bytes], IO[bytes]]:
-    """What to write requests to, and to read replies from; or the other way round, at a desk."""
-    return channel.makefile("wb"), channel.makefile("rb")
-
-
 class Desks:
     """Gives out desks. Where processes can be forked, all are copies of one, which has no work itself."""
 
@@ -268,7 +293,7 @@ class Desks:
             GraderError: nothing can be judged here at all, or it was stopped.
         """
         if not FORKS:
-            return Desk(self.settings)
+            return Desk.start(self.settings)
         with self._lock:
             try:
                 return self._copy()
@@ -277,7 +302,7 @@ class Desks:
                 return self._copy()
 
     def _copy(self) -> Desk:
-        self._first = self._first or Desk(self.settings)
+        self._first = self._first or Desk.start(self.settings)
         if self._stopped:
             raise GraderError("stopped")
         return self._first.copy()

@@ -128,7 +128,7 @@ class _Graders:
         if self._desk is None or self._lesson != exercise.lesson_id or self._desk.process.poll() is not None:
             self.forget()
             ids = tuple(e.id for e in course.lesson(exercise.lesson_id).exercises)
-            self._desk = Desk(DeskSettings(ids, seed=secrets.randbelow(2**31)))
+            self._desk = Desk.start(DeskSettings(ids, seed=secrets.randbelow(2**31)))
             self._lesson = exercise.lesson_id
         return self._desk
 

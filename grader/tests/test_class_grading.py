@@ -304,7 +304,7 @@ def test_a_desk_that_fails_twice_is_nobodys_zero(
 
 
 def test_an_error_in_the_judge_itself_is_told_apart_from_a_submissions(pool: WorkerPool) -> None:
-    desk = Desk(DeskSettings(IDS[:1], SEED, "sandbox", "off", diagnosis_seconds=0.0))
+    desk = Desk.start(DeskSettings(IDS[:1], SEED, "sandbox", "off", diagnosis_seconds=0.0))
     try:
         with pytest.raises(GraderFailed, match="has ended: StopIteration"):
             desk.judge(replace(storage_task("x = 1"), exercises=("tensors/storage/nothing",)))
