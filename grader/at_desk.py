@@ -37,6 +37,12 @@ class _Caller:
         pickle.dump(value, self.replies)
         self.replies.flush()
 
+    def close(self) -> None:
+        """Leave it to another process: as long as one has this open, the caller does not see that the other ended."""
+        for each in (self.requests, self.replies, self.channel):
+            if each:
+                each.close()
+
 
 def _by_socket(descriptor: int) -> _Caller:
     channel = socket.socket(fileno=descriptor)
@@ -111,7 +117,7 @@ class _AtDesk:
                 os.dup2(said, 2)
                 assert self.level.zygote is not None
                 self.level.zygote.control.close()
-                self.caller.channel.close()
+                self.caller.close()
                 caller = _by_socket(channel)
                 _until_the_end(_AtDesk(self.settings, self.course, level, self.run_suites, caller).work, caller)
             except BaseException:

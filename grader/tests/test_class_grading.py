@@ -27,7 +27,7 @@ from grader.classroom.records import Records, file_name, write_whole
 from grader.classroom.roster import Member
 from grader.classroom.spreadsheet import disarmed, to_csv
 from grader.course import ROOT, Course, Exercise
-from grader.desk import Desk, Desks, DeskSettings, OneDesk, Task
+from grader.desk import FORKS, Desk, Desks, DeskSettings, OneDesk, Task
 from grader.errors import GraderError, GraderFailed
 from grader.isolation import start_isolation
 from grader.judge import judge
@@ -251,6 +251,26 @@ def test_a_desk_that_is_killed_is_replaced(pool: WorkerPool) -> None:
             each.close()
     stat = Path(f"/proc/{untouched}/stat")
     assert not stat.exists() or ") Z " in stat.read_text(), "it has ended"
+
+
+@pytest.mark.skipif(not FORKS, reason="desks are copied only where processes can be forked")
+def test_the_end_of_what_desks_are_copied_from_is_seen_at_once() -> None:
+    desks = Desks(DeskSettings(IDS[:1], SEED, "auto", "off", diagnosis_seconds=0.0))
+    try:
+        taken = desks.take()
+        origin = desks._first
+        assert origin
+        origin.process.kill()
+        started = time.monotonic()
+        with pytest.raises(GraderFailed):
+            origin.copy()
+        assert time.monotonic() - started < 10, "no copy holds its ends open"
+        fresh = desks.take()
+        assert desks._first is not origin
+        fresh.close()
+        taken.close()
+    finally:
+        desks.close()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
