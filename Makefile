@@ -75,7 +75,7 @@ test: $(STAMP) ## run the project's own tests: style, types, the grader, the cou
 	@$(VENV)/bin/mypy
 	@$(VENV)/bin/python data/make_data.py --check
 	@$(RUN) check
-	@$(VENV)/bin/python -m pytest -m 'not alone' -n logical --maxprocesses 8 --dist loadfile
+	@$(VENV)/bin/python -m pytest -m 'not alone' -n logical --maxprocesses 8 --dist loadfile --no-loadscope-reorder
 	@$(VENV)/bin/python -m pytest -m alone
 
 MINUTES ?= 1

@@ -75,10 +75,12 @@ class TestGrade:
         assert {e["status"] for e in result["exercises"]} == {"not_attempted"}
 
     def test_processes_without_a_sandbox_give_the_same_scores(self, graded_solutions):
-        run = grader("grade", "solutions", "--json", "-", "--seed", 7, "--isolation", "process")
+        run = grader("grade", "solutions", "--json", "-", "--seed", 7, "--isolation", "process", "-t", "tensors")
         result = json.loads(run.stdout)
         assert result["isolation"] == "process"
-        assert result["score"] == json.loads(graded_solutions.stdout)["score"]
+        both = json.loads(graded_solutions.stdout)["exercises"]
+        points = {exercise["id"]: exercise["points"] for exercise in both if exercise["topic"] == "tensors"}
+        assert {exercise["id"]: exercise["points"] for exercise in result["exercises"]} == points
 
     def test_table_fits_80_columns_and_says_what_to_do_next(self):
         run = grader("grade", "-t", "tensors")
@@ -253,14 +255,17 @@ class TestOtherCommands:
         assert kept.read_text().endswith("# my notes\n")
 
 
-@pytest.fixture
-def course_copy(tmp_path):
+def copy_course(folder: Path) -> Path:
     """The whole course in another folder, to be spoilt."""
     for name in ("grader", "solutions", "tests", "exercises", "data"):
-        ignore = shutil.ignore_patterns("__pycache__", "attacks", "odd")
-        shutil.copytree(ROOT / name, tmp_path / name, ignore=ignore)
-    shutil.copy(ROOT / "pyproject.toml", tmp_path)
-    return tmp_path
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("attacks", "odd", "corpus"))
+    shutil.copy(ROOT / "pyproject.toml", folder)
+    return folder
+
+
+@pytest.fixture
+def course_copy(tmp_path):
+    return copy_course(tmp_path)
 
 
 def test_a_missing_data_file_is_said_before_anything_is_graded(course_copy):
@@ -269,47 +274,45 @@ def test_a_missing_data_file_is_said_before_anything_is_graded(course_copy):
     assert_one_line(run, "data/tables/wine.csv is missing", "git checkout -- data/tables/wine.csv")
 
 
+def replace(file: Path, old: str, new: str):
+    text = file.read_text()
+    assert old in text
+    file.write_text(text.replace(old, new, 1))
+
+
+@pytest.fixture(scope="module")
+def findings(tmp_path_factory):
+    root = copy_course(tmp_path_factory.mktemp("spoilt"))
+    replace(root / "solutions/tensors/views.py", "x.movedim(-1, -3)", "x.movedim(-1, 0)")
+    suite = root / "tests/tensors/test_views.py"
+    name = re.search(r"    def (test_\w+)\(", suite.read_text())[1]
+    replace(suite, f"def {name}(", f"def no_{name}(")
+    replace(root / "exercises/tensors/views.py", "Channels first", "Channels last")
+    bank = root / "tests/tensors/answers_views.py"
+    answer = '\n# %% hwc_to_chw wrong="is right"\n# No mistake.\ndef hwc_to_chw(x):\n    return x.movedim(-1, -3)\n'
+    bank.write_text(bank.read_text() + answer)
+    run = grader("check", "-e", "hwc_to_chw", root=root)
+    assert run.returncode == 1, run.stdout + run.stderr
+    return " ".join(run.stdout.split())
+
+
 class TestCheckFindsWhatIsWrong:
-    """`grader check` on a course with one fault: exit status 1, and the place."""
+    """`grader check` on a course with faults: exit status 1, and the place of each."""
 
-    def findings(self, root: Path, *options):
-        run = grader("check", "-e", "hwc_to_chw", *options, root=root)
-        return run.returncode, " ".join(run.stdout.split())
+    def test_nothing_is_wrong(self):
+        run = grader("check", "-e", "hwc_to_chw")
+        assert run.returncode == 0, run.stdout
+        assert "No findings" in run.stdout
 
-    def replace(self, file: Path, old: str, new: str):
-        text = file.read_text()
-        assert old in text
-        file.write_text(text.replace(old, new, 1))
-
-    def test_nothing_is_wrong(self, course_copy):
-        status, said = self.findings(course_copy)
-        assert status == 0, said
-        assert "No findings" in said
-
-    def test_a_bug_in_a_solution(self, course_copy):
-        self.replace(course_copy / "solutions/tensors/views.py", "x.movedim(-1, -3)", "x.movedim(-1, 0)")
-        status, said = self.findings(course_copy)
-        assert status == 1
-        assert "tensors/views/hwc_to_chw" in said
-
-    def test_a_deleted_test(self, course_copy):
-        file = course_copy / "tests/tensors/test_views.py"
-        name = re.search(r"    def (test_\w+)\(", file.read_text())[1]
-        self.replace(file, f"def {name}(", f"def no_{name}(")
-        status, said = self.findings(course_copy)
-        assert status == 1
-        assert "exercises/catalogue.json" in said
-
-    def test_an_edited_stub(self, course_copy):
-        self.replace(course_copy / "exercises/tensors/views.py", "Channels first", "Channels last")
-        status, said = self.findings(course_copy)
-        assert status == 1
-        assert "exercises/tensors/views.py" in said
-
-    def test_a_wrong_answer_that_is_right(self, course_copy):
-        answer = '\n# %% hwc_to_chw wrong="is right"\n# No mistake.\ndef hwc_to_chw(x):\n    return x.movedim(-1, -3)\n'
-        file = course_copy / "tests/tensors/answers_views.py"
-        file.write_text(file.read_text() + answer)
-        status, said = self.findings(course_copy)
-        assert status == 1
-        assert "'is right' is not caught" in said
+    @pytest.mark.parametrize(
+        ("place", "finding"),
+        [
+            pytest.param("tensors/views/hwc_to_chw", "the solution fails test", id="a bug in a solution"),
+            pytest.param("solutions/tensors/views.py, hwc_to_chw", "a docstring example gives", id="and its example"),
+            pytest.param("exercises/catalogue.json", "differs from what", id="a deleted test"),
+            pytest.param("exercises/tensors/views.py", "differs from what", id="an edited stub"),
+            pytest.param("tensors/answers_views.py", "'is right' is not caught", id="a wrong answer that is right"),
+        ],
+    )
+    def test_each_is_found(self, findings, place, finding):
+        assert finding in findings.partition(place)[2]
