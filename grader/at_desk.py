@@ -10,14 +10,16 @@ import socket
 import sys
 import traceback
 from collections.abc import Callable
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from grader.course import Course, load_course
 from grader.desk import COPY, FORKS, DeskSettings, Task
 from grader.errors import GraderError
-from grader.isolation import Isolation
-from grader.result import Result
-from grader.suites import RunSuites
+
+if TYPE_CHECKING:
+    from grader.isolation import Isolation
+    from grader.result import Result
+    from grader.suites import RunSuites
 
 
 class _Caller:
