@@ -33,6 +33,7 @@ from grader.isolation import start_isolation
 from grader.judge import judge
 from grader.result import Result, score_exercise, to_json
 from grader.submission import LessonSource, Segment, Submission, read_submission
+from grader.tests.faults.corpus import family
 from grader.workers import WorkerPool
 
 IDS = ("tensors/storage/shares_storage", "tensors/views/transpose_view")
@@ -211,12 +212,6 @@ def storage_task(text: str) -> Task:
     )
 
 
-def below(pid: int) -> list[int]:
-    """The processes that a process has started, and those that they have."""
-    mine = [int(n) for each in Path(f"/proc/{pid}/task").glob("*/children") for n in each.read_text().split()]
-    return mine + [n for each in mine for n in below(each)]
-
-
 @pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
 def test_a_desk_that_is_killed_is_replaced(pool: WorkerPool) -> None:
     desks = Desks(DeskSettings(IDS[:1], SEED, "sandbox", "off", diagnosis_seconds=0.0))
@@ -230,7 +225,7 @@ def test_a_desk_that_is_killed_is_replaced(pool: WorkerPool) -> None:
         assert desk._desk
         assert other._desk
         origin, killed, untouched = desks._first.process.pid, desk._desk.process, other._desk.process.pid
-        assert {killed.pid, untouched} < set(below(origin)), "desks are copies"
+        assert {killed.pid, untouched} < set(family(origin)), "desks are copies"
         killed.kill()
         second = desk.judge(task)
         assert isinstance(second, Result)
@@ -238,7 +233,7 @@ def test_a_desk_that_is_killed_is_replaced(pool: WorkerPool) -> None:
         assert desk._desk.process.pid != killed.pid
         assert desks._first.process.pid == origin
         # So are those whose workers have nothing left to start them.
-        before = below(origin)
+        before = family(origin)
         for pid in set(before) - {desk._desk.process.pid, untouched}:
             os.kill(pid, signal.SIGKILL)
         third, beside = desk.judge(task), other.judge(task)
@@ -286,14 +281,14 @@ def test_workers_end_with_the_copy_of_the_zygote_that_started_them(pool: WorkerP
         assert level.zygote.process
         started = level.zygote.process.pid
         mine, other = level.copy(), level.copy()
-        copies = [pid for pid in below(started) if not below(pid)]
+        copies = [pid for pid in family(started) if not family(pid)]
         pools = [WorkerPool(mine, spares=1), WorkerPool(other, spares=1)]
         taken = [pool.take() for pool in pools]
-        wait_for(lambda: len(copies) == 2 and all(len(below(pid)) == 2 for pid in copies))  # a worker and a spare
-        workers = [below(pid) for pid in copies]
+        wait_for(lambda: len(copies) == 2 and all(len(family(pid)) == 2 for pid in copies))  # a worker and a spare
+        workers = [family(pid) for pid in copies]
         os.kill(copies[0], signal.SIGKILL)
         wait_for(lambda: not any(Path(f"/proc/{pid}").exists() for pid in workers[0]))
-        assert below(copies[1]) == workers[1], "the others go on"
+        assert family(copies[1]) == workers[1], "the others go on"
         mine.close()
         other.close()
         wait_for(lambda: not any(Path(f"/proc/{pid}").exists() for pid in [*copies, *workers[1]]))
