@@ -786,4 +786,9 @@ def main() -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as under nohup
         signal.signal(signal.SIGHUP, signal.default_int_handler)
-    app()
+    try:
+        app()
+    finally:
+        # Python remembers an interrupt that came while a text was executed, as where a data class is made, and would
+        # end by that signal although it was dealt with. The next text makes it forget.
+        eval("None")

@@ -229,6 +229,21 @@ class TestWhatCannotBeGraded:
         assert complained.startswith("grader: stopped")
         assert complained.count("\n") == 1
 
+    def test_interrupted_while_python_executes_a_text(self, tmp_path):
+        # As while a data class is made, in which Python's own exit status would hide ours.
+        (tmp_path / "interrupted.py").write_text(
+            "import sys\n"
+            "from grader import cli\n"
+            "def interrupt(): raise KeyboardInterrupt\n"
+            "cli.load_course = lambda: exec('interrupt()', globals())\n"
+            "sys.argv = ['grader', 'list']\n"
+            "cli.main()\n"
+        )
+        environment = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{tmp_path}"}
+        command = [sys.executable, "-m", "interrupted"]
+        run = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+        assert_one_line(run, "stopped before the end")
+
 
 class TestOtherCommands:
     def test_list_names_every_exercise(self):
