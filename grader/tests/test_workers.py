@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from grader import isolation
-from grader.course import Course, Exercise
+from grader.course import ROOT, Course, Exercise
 from grader.errors import GraderFailed, NoIsolation
 from grader.grading import imported_modules
 from grader.isolation import Isolation, start_isolation
@@ -186,3 +187,18 @@ def test_workers_find_imported_what_the_lessons_import(pool: WorkerPool, course:
     )
     assert observer.observe(exercise, lambda m: m.missing(list(wanted))) == []
     observer.close()
+
+
+GATHER = """
+from grader.worker.zygote import gather_memory
+kept = [bytes([number % 251]) * 1000 for number in range(50_000)]
+gather_memory()
+assert all(piece == bytes([number % 251]) * 1000 for number, piece in enumerate(kept))
+print("whole")
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="it asks Linux")
+def test_memory_that_is_gathered_holds_what_it_held() -> None:
+    run = subprocess.run([sys.executable, "-c", GATHER], cwd=ROOT, capture_output=True, text=True)
+    assert run.stdout == "whole\n", run.stderr
