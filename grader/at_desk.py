@@ -18,6 +18,7 @@ from grader.errors import GraderError
 
 if TYPE_CHECKING:
     from grader.isolation import Isolation
+    from grader.known_replies import KnownReplies
     from grader.result import Result
     from grader.suites import RunSuites
 
@@ -55,17 +56,23 @@ class _AtDesk:
     """Judges for one caller, with workers of its own."""
 
     def __init__(
-        self, settings: DeskSettings, course: Course, level: Isolation, run_suites: RunSuites, caller: _Caller
+        self,
+        settings: DeskSettings,
+        course: Course,
+        level: Isolation,
+        run_suites: RunSuites,
+        caller: _Caller,
+        replies: KnownReplies,
     ) -> None:
         from grader.diagnosis import Diagnostician
         from grader.workers import WorkerPool
 
-        self.settings, self.course, self.level = settings, course, level
+        self.settings, self.course, self.level, self.replies = settings, course, level, replies
         self.run_suites, self.caller = run_suites, caller
         self.pool = WorkerPool(level)
         self.diagnostician = None
         if settings.diagnosis_seconds:
-            self.diagnostician = Diagnostician(course, self.pool, settings.diagnosis_seconds)
+            self.diagnostician = Diagnostician(course, self.pool, settings.diagnosis_seconds, replies)
         self.copies: list[int] = []
 
     def work(self) -> None:
@@ -121,7 +128,8 @@ class _AtDesk:
                 self.level.zygote.control.close()
                 self.caller.close()
                 caller = _by_socket(channel)
-                _until_the_end(_AtDesk(self.settings, self.course, level, self.run_suites, caller).work, caller)
+                copy = _AtDesk(self.settings, self.course, level, self.run_suites, caller, self.replies)
+                _until_the_end(copy.work, caller)
             except BaseException:
                 traceback.print_exc(file=sys.__stderr__)
             finally:
@@ -156,11 +164,13 @@ def _serve(caller: _Caller) -> None:
     with isolated(prepared, course, settings.isolation, settings.gpu) as level:
         # Torch takes seconds to import; the zygote is doing the same beside us.
         import grader.judge  # noqa: F401
+        from grader.known_replies import KnownReplies
         from grader.suites import keep_suites
 
+        replies = KnownReplies()
         keep_suites(
             list(dict.fromkeys(exercise.lesson_id for exercise in prepared)),
-            lambda run_suites: _AtDesk(settings, course, level, run_suites, caller).work(),
+            lambda run_suites: _AtDesk(settings, course, level, run_suites, caller, replies).work(),
         )
 
 

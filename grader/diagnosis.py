@@ -22,6 +22,7 @@ import torch
 
 from grader.comparing import Mismatch
 from grader.course import Course, Exercise, KnownAnswer, read_bank, with_answer
+from grader.known_replies import KnownReplies
 from grader.observing import Asked, Unanswered, interpret
 from grader.submission import LessonSource, Segment
 from grader.worker import bank, codec, inputs
@@ -33,7 +34,6 @@ LOAD_SECONDS = 5.0
 # A known answer may take this much longer than the learner's did; what never ends is waited for only in company.
 WARMING_SECONDS = 2.0
 TOGETHER_SECONDS = 2.0  # about what several may take before what they said is noted
-MOST_KEPT_BYTES = 256 * 2**20
 SLACK, LEAST_SECONDS, ENDLESS_SECONDS = 5.0, 1.0, 1.0
 
 # Relative, for two ways of working out the same; a part of the largest element where elements are small.
@@ -56,23 +56,21 @@ class Diagnostician:
     Args:
         pool: where the known answers' processes come from.
         seconds: how long one failing exercise may take at most. What was learnt by then stays for the next.
+        replies: what was learnt before; None begins anew.
     """
 
-    def __init__(self, course: Course, pool: WorkerPool, seconds: float = BUDGET_SECONDS) -> None:
+    def __init__(
+        self,
+        course: Course,
+        pool: WorkerPool,
+        seconds: float = BUDGET_SECONDS,
+        replies: KnownReplies | None = None,
+    ) -> None:
         self.course = course
         self.pool = pool
         self.seconds = seconds
+        self.replies = KnownReplies() if replies is None else replies
         self.banks: dict[str, list[KnownAnswer]] = {}
-        self.seen: dict[tuple[str, str, bytes], Any] = {}
-        self.kept_bytes = 0
-
-    def keep(self, key: tuple[str, str, bytes], came: Any) -> None:
-        """Remember what an answer said to a probe; when that becomes too much, all is forgotten and begun anew."""
-        self.kept_bytes += _bytes_of(came)
-        if self.kept_bytes > MOST_KEPT_BYTES:
-            self.seen.clear()
-            self.kept_bytes = _bytes_of(came)
-        self.seen[key] = came
 
     def misconception(self, exercise: Exercise, trails: Sequence[Trail]) -> str | None:
         """The message of the known wrong answer that behaves like the one that left these trails, if there is one.
@@ -145,8 +143,7 @@ class _Table:
     def __init__(self, diagnostician: Diagnostician, exercise: Exercise, deadline: float) -> None:
         self.course = diagnostician.course
         self.pool = diagnostician.pool
-        self.seen = diagnostician.seen
-        self.keep = diagnostician.keep
+        self.replies = diagnostician.replies
         self.exercise = exercise
         self.deadline = deadline
         self.known = {answer.label: answer for answer in diagnostician._known(exercise)}
@@ -156,38 +153,37 @@ class _Table:
 
     def row(self, labels: Sequence[str], one: Asked) -> dict[str, Any] | None:
         """What each of these answers says to one probe; None if the time is up before all have."""
-        digest = hashlib.sha256(one.probe).digest()
-        keys = {label: (self.exercise.id, label, digest) for label in labels}
-        missing = [label for label in labels if keys[label] not in self.seen]
+        digest = hashlib.sha256(one.probe).hexdigest()
         endless = isinstance(one.seen, Unanswered) and one.seen.status == "timeout"
         seconds = ENDLESS_SECONDS if endless else max(LEAST_SECONDS, SLACK * one.seconds)
-        found = {label: self.seen[keys[label]] for label in labels if label not in missing}
+        came = {}
+        for label in labels:
+            kept = self.replies.get(self.exercise.id, label, digest)
+            if kept is not None and not (_late(kept) and seconds > LEAST_SECONDS):
+                came[label] = kept
+        missing = [label for label in labels if label not in came]
         if len(missing) > 1 and bank.SHARED:
             # A few at a time: should the time be up, what those before have said is there for the next diagnosis.
             few = max(1, int(TOGETHER_SECONDS / max(one.seconds, 1e-3)))
             for part in (missing[place : place + few] for place in range(0, len(missing), few)):
-                for label, came in zip(part, self._ask_together(part, one.probe, seconds), strict=False):
-                    found[label] = self._keep(keys[label], came, one, seconds)
+                came |= zip(part, self._ask_together(part, one.probe, seconds), strict=False)
         for label in missing:
-            if label not in found:
+            if label not in came:
                 left = self.deadline - time.monotonic()
                 if left <= 0:
-                    return None
+                    break
                 allowed = seconds if endless else seconds + WARMING_SECONDS
-                came = self._ask_alone(label, one.probe, min(allowed, left))
-                if isinstance(came, Unanswered) and came.status == "timeout" and left < allowed:
-                    return None
-                found[label] = self._keep(keys[label], came, one, seconds)
-        return found
+                said = self._ask_alone(label, one.probe, min(allowed, left))
+                if _late(said) and left < allowed:
+                    break
+                came[label] = said
+        for label in missing:
+            # Not one that may only have been slow this once.
+            if label in came and not (_late(came[label]) and not endless and SLACK * one.seconds > LEAST_SECONDS / 2):
+                self.replies.keep(came[label], self.exercise.id, label, digest)
+        return {label: self._read(came[label]) for label in labels} if len(came) == len(labels) else None
 
-    def _keep(self, key: tuple[str, str, bytes], came: Any, one: Asked, seconds: float) -> Any:
-        """Remember what an answer said, unless it may only have been slow this once."""
-        late = isinstance(came, Unanswered) and came.status == "timeout"
-        if not late or seconds > 2 * SLACK * one.seconds:
-            self.keep(key, came)
-        return came
-
-    def _ask_together(self, labels: Sequence[str], probe: bytes, seconds: float) -> list[Any]:
+    def _ask_together(self, labels: Sequence[str], probe: bytes, seconds: float) -> list[bytes | Unanswered]:
         """What several answers say within one worker; nothing, if one of them brings it down or takes all the time."""
         left = self.deadline - time.monotonic()
         if left <= 0:
@@ -204,22 +200,23 @@ class _Table:
             self.shared = None
             return []
         self.sent |= set(labels)
-        return [self._read(reply) for reply in replies]
+        return [Unanswered("timeout", "no answer in time") if reply == bank.TOO_LONG else reply for reply in replies]
 
-    def _read(self, reply: bytes) -> Any:
-        if reply == bank.TOO_LONG:
-            return Unanswered("timeout", "no answer in time")
-        try:
-            return interpret(codec.decode(reply), self.exercise, self._source(SOLUTION.label))
-        except Unanswered as unanswered:
-            return unanswered
-
-    def _ask_alone(self, label: str, probe: bytes, seconds: float) -> Any:
+    def _ask_alone(self, label: str, probe: bytes, seconds: float) -> bytes | Unanswered:
         observer = self._observer(self.known[label])
         try:
-            return observer.ask_again(self.exercise, probe, seconds)
+            came = observer.ask_again(self.exercise, probe, seconds)
+            return came if isinstance(came, Unanswered) else observer.reply
         finally:
             observer.close()
+
+    def _read(self, came: bytes | Unanswered) -> Any:
+        if isinstance(came, Unanswered):
+            return came
+        try:
+            return interpret(codec.decode(came), self.exercise, self._source(SOLUTION.label))
+        except Unanswered as unanswered:
+            return unanswered
 
     def _observer(self, answer: KnownAnswer) -> WorkerObserver:
         return WorkerObserver(self.pool, {self.lesson.id: self._source(answer.label)}, LOAD_SECONDS)
@@ -234,6 +231,10 @@ class _Table:
     def close(self) -> None:
         if self.shared:
             self.shared.close()
+
+
+def _late(came: bytes | Unanswered) -> bool:
+    return isinstance(came, Unanswered) and came.status == "timeout"
 
 
 def common(messages: Sequence[str]) -> str | None:
@@ -273,19 +274,6 @@ def same(mine: Any, other: Any, error: BaseException | None = None) -> bool:
     if isinstance(mine, (float, complex)):
         return bool(abs(mine - other) <= 1e-6 * abs(mine)) or mine == other or (mine != mine and other != other)
     return bool(mine == other)
-
-
-def _bytes_of(value: Any) -> int:
-    """About how much memory an observation takes."""
-    if isinstance(value, (torch.Tensor, np.ndarray)):
-        return 200 + int(value.nbytes)
-    if isinstance(value, SimpleNamespace):
-        return _bytes_of(vars(value))
-    if isinstance(value, dict):
-        return 100 + sum(_bytes_of(key) + _bytes_of(item) for key, item in value.items())
-    if isinstance(value, (list, tuple, set)):
-        return 100 + sum(map(_bytes_of, value))
-    return 50 + len(value) if isinstance(value, (str, bytes)) else 50
 
 
 def _same_errors(mine: dict[str, Any], other: dict[str, Any], error: BaseException | None) -> bool:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from grader import diagnosis, workers
+from grader import workers
 from grader.comparing import Mismatch
 from grader.course import Course, KnownAnswer, read_bank, with_answer
 from grader.diagnosis import Diagnostician, common, same
@@ -232,12 +232,6 @@ def test_what_is_kept_for_a_diagnosis_is_bounded(
     assert one.size < 2000
     assert not same(one.seen, torch.zeros(1000))
 
-    monkeypatch.setattr(diagnosis, "MOST_KEPT_BYTES", 1000)
-    diagnostician = Diagnostician(course, pool)
-    for number in range(50):
-        diagnostician.keep(("exercise", "label", bytes([number])), torch.zeros(20))
-    assert 1 <= len(diagnostician.seen) <= 4
-
 
 def test_a_diagnosis_that_was_prepared_asks_no_known_answer_again(course: Course, pool: WorkerPool) -> None:
     exercise = course.exercise("tensors/storage/shares_storage")
@@ -245,14 +239,14 @@ def test_a_diagnosis_that_was_prepared_asks_no_known_answer_again(course: Course
     wrong = next(answer for answer in read_bank(lesson) if answer.exercise == exercise.id and answer.message)
     diagnostician = Diagnostician(course, pool, seconds=60)
     prepare_diagnosis(exercise, course, pool, diagnostician, seed=3)
-    prepared = len(diagnostician.seen)
+    prepared = len(diagnostician.replies)
     assert prepared
     diagnostician.seconds = 0  # Whoever has to ask finds the time up.
     trial = Trial("mine", {lesson.id: with_answer(lesson, wrong)}, (exercise.id,))
     for seed, message in ((3, wrong.message), (4, None)):
         result = judge(trial.submission, [exercise], pool, seed=seed, gpu="off", diagnostician=diagnostician)
         assert result.exercises[0].misconception == message
-    assert len(diagnostician.seen) == prepared
+    assert len(diagnostician.replies) == prepared
 
 
 def test_an_answer_that_never_ends_is_not_waited_for(course: Course, pool: WorkerPool) -> None:
@@ -275,7 +269,7 @@ def test_an_answer_that_never_ends_is_not_waited_for(course: Course, pool: Worke
             gpu="off",
             diagnostician=diagnostician,
         )
-        return result.exercises[0].misconception, len(diagnostician.seen)
+        return result.exercises[0].misconception, len(diagnostician.replies)
 
     assert told(wrong.source)[0] == wrong.message
     assert told(endless.source)[0] == "It never ends."
