@@ -162,7 +162,7 @@ class _Table:
             if kept is not None and not (_late(kept) and seconds > LEAST_SECONDS):
                 came[label] = kept
         missing = [label for label in labels if label not in came]
-        if len(missing) > 1 and bank.SHARED:
+        if bank.SHARED:
             # A few at a time: should the time be up, what those before have said is there for the next diagnosis.
             few = max(1, int(TOGETHER_SECONDS / max(one.seconds, 1e-3)))
             for part in (missing[place : place + few] for place in range(0, len(missing), few)):
