@@ -105,27 +105,21 @@ class TestGrade:
     def test_a_required_gpu_that_is_not_there_ends_the_run(self):
         assert_one_line(grader("grade", "solutions", "--gpu", "require", "-e", "move_to"), "--gpu require")
 
-    def test_fail_under(self):
-        run = grader("grade", "exercises", "-e", "relu", "--fail-under", "50")
-        assert run.returncode == 1
-
-    def test_reports_to_files(self, tmp_path):
-        files = {kind: tmp_path / f"result.{kind}" for kind in ("json", "junit", "markdown")}
-        options = [word for kind, file in files.items() for word in (f"--{kind}", file)]
-        run = grader("grade", "solutions", "-e", "relu", *options)
-        assert run.returncode == 0
-        assert json.loads(files["json"].read_text())["score"]["percent"] == 100
-        assert ET.fromstring(files["junit"].read_bytes()).find("testsuite").get("failures") == "0"
-        assert "tensors/broadcasting/relu" in files["markdown"].read_text().replace("\\", "")
-        assert sorted(p.name for p in tmp_path.iterdir()) == sorted(f.name for f in files.values())
-
-    def test_the_same_seed_gives_the_same_result(self, tmp_path):
+    def test_reports_to_files_and_the_same_result_for_the_same_seed(self, tmp_path):
         text = (ROOT / "solutions/tensors/storage.py").read_text().replace("a.untyped_storage()", "a.clone()")
         (tmp_path / "storage.py").write_text(text)
-        runs = [
-            grader("grade", tmp_path / "storage.py", "-e", "shares_storage", "--json", "-", "--seed", 3) for _ in "ab"
-        ]
-        first, second = (json.loads(run.stdout)["exercises"] for run in runs)
+        command = ("grade", tmp_path / "storage.py", "-e", "shares_storage", "--seed", 3)
+        files = {kind: tmp_path / f"result.{kind}" for kind in ("json", "junit", "markdown")}
+        options = [word for kind, file in files.items() for word in (f"--{kind}", file)]
+        to_files = grader(*command, *options, "--fail-under", "50")
+        assert to_files.returncode == 1
+        assert "shares_storage" in to_files.stdout
+        assert ET.fromstring(files["junit"].read_bytes()).find("testsuite").get("failures") != "0"
+        assert "tensors/storage/shares" in files["markdown"].read_text().replace("\\", "")
+        assert sorted(p.name for p in tmp_path.iterdir()) == sorted([*(f.name for f in files.values()), "storage.py"])
+        to_output = grader(*command, "--json", "-")
+        assert to_output.returncode == 0
+        first, second = (json.loads(text)["exercises"] for text in (files["json"].read_text(), to_output.stdout))
         for exercise in (*first, *second):
             exercise.pop("seconds")
         assert first == second
@@ -151,16 +145,24 @@ class TestGrade:
         assert "7 of 7 points" in run.stdout
         assert "2 shell or magic lines left out" in " ".join(run.stdout.split())
 
-    def test_a_syntax_error_costs_its_own_lesson_alone(self, tmp_path):
+    def test_a_file_that_cannot_be_read_costs_its_own_lesson_alone(self, tmp_path):
         shutil.copytree(ROOT / "solutions", tmp_path / "answers")
-        (tmp_path / "answers/tensors/storage.py").write_text("def shares_storage(a, b:\n")
-        run = grader("grade", tmp_path / "answers", "-e", "storage", "-e", "views", "--json", "-")
+        lessons = tmp_path / "answers/tensors"
+        (lessons / "storage.py").write_text("def shares_storage(a, b:\n")
+        (lessons / "broadcasting.py").write_bytes("# é\n".encode("latin-1"))
+        (lessons / "selecting.py").unlink()
+        (lessons / "selecting.ipynb").write_text('{"cells": [')
+        names = ("storage", "broadcasting", "selecting", "views")
+        run = grader("grade", tmp_path / "answers", "--json", "-", *(word for name in names for word in ("-e", name)))
         result = json.loads(run.stdout)
         assert run.returncode == 0
+        said = {"storage": "line 1", "broadcasting": "is not UTF-8 text", "selecting": "notebook"}
+        assert {exercise["id"].split("/")[1] for exercise in result["exercises"]} == set(names)
         for exercise in result["exercises"]:
-            if "/storage/" in exercise["id"]:
+            lesson = exercise["id"].split("/")[1]
+            if lesson in said:
                 assert exercise["status"] == "error"
-                assert "line 1" in exercise["tests"][0]["message"]
+                assert said[lesson] in exercise["tests"][0]["message"]
             else:
                 assert exercise["status"] == "passed"
 
@@ -196,18 +198,6 @@ class TestWhatCannotBeGraded:
         assert run.returncode == 2
         assert "--frobnicate" in run.stderr
         assert "Traceback" not in run.stderr
-
-    def test_a_file_that_is_not_text(self, tmp_path):
-        (tmp_path / "storage.py").write_bytes("# é\n".encode("latin-1"))
-        result = json.loads(grader("grade", tmp_path / "storage.py", "-e", "shares_storage", "--json", "-").stdout)
-        assert result["exercises"][0]["status"] == "error"
-        assert "is not UTF-8 text" in result["exercises"][0]["tests"][0]["message"]
-
-    def test_a_broken_notebook(self, tmp_path):
-        (tmp_path / "storage.ipynb").write_text('{"cells": [')
-        result = json.loads(grader("grade", tmp_path / "storage.ipynb", "-e", "shares_storage", "--json", "-").stdout)
-        assert result["exercises"][0]["status"] == "error"
-        assert "notebook" in result["exercises"][0]["tests"][0]["message"]
 
     @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
     @pytest.mark.parametrize("moment", ["starting", "judging"])

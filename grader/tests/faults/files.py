@@ -152,10 +152,13 @@ def _grade_at(scene: Scene, place: Path | bytes) -> None:
 def name_that_is_no_text(scene: Scene) -> None:
     """A folder whose name is no UTF-8; in every report."""
     place = os.fsencode(scene.folder) + b"/caf\xe9 \xff"
-    _grade_at(scene, place)
-    for kind in ("junit", "markdown"):
-        ended = scene.grade(os.fsdecode(place), f"--{kind}", "-", encoding="utf-8")
-        assert ended.status == 0, ended
+    shutil.copytree(os.fsencode(scene.submission), place)
+    reports = [scene.folder / f"report.{kind}" for kind in ("json", "junit", "markdown")]
+    options = [word for report in reports for word in (f"--{report.suffix[1:]}", report)]
+    ended = scene.grade(os.fsdecode(place), *options, encoding="utf-8")
+    assert ended.status == 0, ended
+    assert "100 %" in ended.out
+    assert all("relu" in report.read_text(encoding="utf-8") for report in reports)
     assert_one_line(scene.grade(os.fsdecode(place + b"/not there")), "does not exist")
 
 
@@ -190,7 +193,7 @@ def stale_state(scene: Scene) -> None:
     for name in ("grader", "solutions", "tests", "exercises", "data"):
         (copy / name).parent.mkdir(exist_ok=True)
         os.symlink(ROOT / name, copy / name) if name == "data" else shutil.copytree(
-            ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__", "attacks", "faults", "fuzz")
+            ROOT / name, copy / name, ignore=shutil.ignore_patterns("attacks", "faults", "fuzz")
         )
     shutil.copy(ROOT / "pyproject.toml", copy)
     (copy / ".grader" / "progress.txt").mkdir(parents=True)
@@ -267,9 +270,7 @@ def broken_suite(scene: Scene) -> None:
     """A hidden suite cannot be read: no result, rather than one without its tests."""
     copy = scene.folder / "course"
     for name in ("grader", "solutions", "tests", "exercises"):
-        shutil.copytree(
-            ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__", "attacks", "faults", "fuzz")
-        )
+        shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("attacks", "faults", "fuzz"))
     os.symlink(ROOT / "data", copy / "data")
     shutil.copy(ROOT / "pyproject.toml", copy)
     scene.root = copy
