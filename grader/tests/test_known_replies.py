@@ -136,3 +136,14 @@ def test_a_full_disk_is_no_reason_to_fail():
     replies.keep(b"kept", "second")
     assert replies.get("second") == b"kept"
     assert replies.get("first") == b"whole"
+
+
+def test_without_a_temporary_folder_nothing_is_kept(monkeypatch):
+    def refuse(**options):
+        raise FileNotFoundError(errno.ENOENT, "No usable temporary directory found")
+
+    monkeypatch.setattr(known_replies.tempfile, "TemporaryFile", refuse)
+    replies = KnownReplies()
+    replies.keep(b"lost", "first")
+    assert replies.get("first") is None
+    assert len(replies) == 0
