@@ -91,6 +91,8 @@ def workers_left(pool: WorkerPool) -> list[str]:
                 continue
             names[int(entry)] = stat[stat.index("(") + 1 : stat.rindex(")")]
             parents[int(entry)] = int(stat.rpartition(")")[2].split()[1])
+    assert pool.zygote
+    assert pool.zygote.process
     family, generation = [], [pool.zygote.process.pid]
     while generation:
         generation = [process for process, parent in parents.items() if parent in generation]

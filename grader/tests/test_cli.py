@@ -224,8 +224,9 @@ class TestWhatCannotBeGraded:
         (tmp_path / "interrupted.py").write_text(
             "import sys\n"
             "from grader import cli\n"
+            "from grader.cli import learning\n"
             "def interrupt(): raise KeyboardInterrupt\n"
-            "cli.load_course = lambda: exec('interrupt()', globals())\n"
+            "learning.load_course = lambda: exec('interrupt()', globals())\n"
             "sys.argv = ['grader', 'list']\n"
             "cli.main()\n"
         )

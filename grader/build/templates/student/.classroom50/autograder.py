@@ -20,7 +20,9 @@ def main() -> int:
     """Set up, grade, and say how it went."""
     checkout = Path.cwd()
     bundle = Path(os.environ.get("CLASSROOM50_BUNDLE_DIR") or checkout).resolve()
-    course = next((folder for folder in (bundle, *bundle.parents) if (folder / "grader" / "cli.py").is_file()), None)
+    course = next(
+        (folder for folder in (bundle, *bundle.parents) if (folder / "grader" / "__main__.py").is_file()), None
+    )
     if course is None:
         print(f"autograder: there is no grader/ in {bundle}: copy the whole student version there", file=sys.stderr)
         return 2
