@@ -210,8 +210,7 @@ class _Run:
             if self.options.again or self.made.get(row.student) != made or not have_reports(grade, self.options.out):
                 write_reports(grade, self.course, self.options.out, self.options.feedback)
             self.made[row.student] = made
-            # It is in the reports, and in the record; 64 KB for each exercise of each student would not fit here.
-            row.result = replace(row.result, exercises=tuple(replace(each, output="") for each in row.result.exercises))
+            row.result = _without_what_reports_have(row.result)
 
     def _grade(self, row: _Row, otherwise: str) -> StudentGrade:
         late, penalty = 0.0, 0.0
@@ -245,6 +244,17 @@ class _Run:
         write_outputs(grades, self.made, self.options.out)
         self.written = time.monotonic()
         return grades
+
+
+def _without_what_reports_have(result: Result) -> Result:
+    """A result without what was printed and compared: megabytes of each student, which are on disk by now."""
+    return replace(
+        result,
+        exercises=tuple(
+            replace(each, output="", tests=tuple(replace(test, comparison=None) for test in each.tests))
+            for each in result.exercises
+        ),
+    )
 
 
 def _before(out: Path) -> dict[str, Any]:
