@@ -103,6 +103,8 @@ class _KeptSuites:
         config.option.seed = seed
         items = [item for name in lesson_ids for item in self.items.get(str(suite_path(name)), [])]
         # Registering calls the plugin's pytest_configure; collecting is over, so its choice is asked for here.
+        registered = getattr(config.hook.pytest_plugin_registered, "_call_history", None) or []
+        before = len(registered)
         config.pluginmanager.register(watcher)
         output = io.StringIO()
         try:
@@ -113,6 +115,11 @@ class _KeptSuites:
                     config.hook.pytest_runtest_protocol(item=item, nextitem=following)
         finally:
             config.pluginmanager.unregister(watcher)
+            # Pytest would keep every plugin that there has been, and every report, for a summary at the end: with all
+            # that a submission was asked and said, that is tens of megabytes each time.
+            del registered[before:]
+            if reporter := config.pluginmanager.get_plugin("terminalreporter"):
+                reporter.stats.clear()
 
 
 @contextlib.contextmanager

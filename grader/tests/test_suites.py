@@ -1,5 +1,7 @@
 """Suites that pytest keeps give the verdicts of a fresh run, as often as one likes."""
 
+import gc
+
 import pytest
 
 from grader.course import read_bank, with_answer
@@ -57,6 +59,28 @@ def test_the_seed_of_each_run_counts(course, pool, lesson):
 
     keep_suites([lesson.id], work)
     assert messages[0] == messages[2] != messages[1]
+
+
+def test_nothing_of_a_run_stays_in_memory(course, pool, lesson, texts):
+    left = []
+
+    def work(run_suites):
+        exercises = [course.exercise(EXERCISE)]
+        for text in (texts[1], texts[1], lesson.text):  # What failed last, Python itself holds until the next test.
+            judge(submission(lesson, text), exercises, pool, seed=3, gpu="off", run_suites=run_suites)
+        gc.collect()
+        # Outcomes hold exceptions, and these all that was in the tests' hands.
+        names = ("_Session", "_Outcome", "TestReport", "Mismatch")
+        left.extend(type(each).__name__ for each in gc.get_objects() if type(each).__name__ in names)
+
+    gc.collect()
+    gc.freeze()  # What other tests have left is none of this one's.
+    try:
+        keep_suites([lesson.id], work)
+    finally:
+        gc.unfreeze()
+    assert left.count("TestReport") <= 1  # the last one is in the hands of pytest's own loop
+    assert [name for name in left if name != "TestReport"] == [], left
 
 
 def test_it_goes_on_after_the_graders_own_failure(course, pool, lesson):
