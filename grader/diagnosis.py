@@ -177,9 +177,9 @@ class _Table:
                 if _late(said) and left < allowed:
                     break
                 came[label] = said
+        may_be_slow_this_once = not endless and SLACK * one.seconds > LEAST_SECONDS / 2
         for label in missing:
-            # Not one that may only have been slow this once.
-            if label in came and not (_late(came[label]) and not endless and SLACK * one.seconds > LEAST_SECONDS / 2):
+            if label in came and not (may_be_slow_this_once and _late(came[label])):
                 self.replies.keep(came[label], self.exercise.id, label, digest)
         return {label: self._read(came[label]) for label in labels} if len(came) == len(labels) else None
 

@@ -144,9 +144,9 @@ def unreadable_file(scene: Scene) -> None:
     assert "Permission denied" in exercise["tests"][0]["message"]
 
 
-def _grade_at(scene: Scene, place: Path | bytes) -> None:
-    shutil.copytree(os.fsencode(scene.submission), os.fsencode(place))
-    assert_full(scene.grade(os.fsdecode(place), "--json", "-"))
+def _grade_at(scene: Scene, place: Path) -> None:
+    shutil.copytree(scene.submission, place)
+    assert_full(scene.grade(place, "--json", "-"))
 
 
 def name_that_is_no_text(scene: Scene) -> None:
@@ -158,6 +158,7 @@ def name_that_is_no_text(scene: Scene) -> None:
     ended = scene.grade(os.fsdecode(place), *options, encoding="utf-8")
     assert ended.status == 0, ended
     assert "100 %" in ended.out
+    assert json.loads(reports[0].read_text(encoding="utf-8"))["score"]["percent"] == 100
     assert all("relu" in report.read_text(encoding="utf-8") for report in reports)
     assert_one_line(scene.grade(os.fsdecode(place + b"/not there")), "does not exist")
 
