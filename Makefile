@@ -5,7 +5,7 @@ VENV   := .venv
 RUN    := $(VENV)/bin/python -m grader
 STAMP  := $(VENV)/.installed
 # What installs; another one may choose torch's build for the CPU: uv pip install --torch-backend cpu --python ...
-INSTALLER ?= $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check
+INSTALLER ?= $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-compile
 
 SUBMISSION ?= exercises
 SUBMISSIONS ?= submissions
@@ -32,6 +32,8 @@ setup: $(STAMP) ## install into .venv (a minute or two); again only when require
 
 # course.pth lets a lesson say `from grader.data import data_file`, whatever folder it runs in.
 # The stamp holds the lock that was installed, so that a fresh checkout of the same lock installs nothing.
+# Compiling is done on all cores, which pip does not, and now: the processes that run submissions may write nothing. Some
+# packages come with files that are not for this Python, hence || true.
 $(STAMP): requirements.lock
 	@if ! cmp -s requirements.lock $(STAMP); then \
 	    echo "Setting up $(VENV): installing PyTorch and the other packages. This takes a minute or two, once."; \
@@ -40,7 +42,10 @@ $(STAMP): requirements.lock
 	    $(VENV)/bin/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV) || exit 2; \
 	    $(INSTALLER) --requirement requirements.lock \
 	        || { echo "Installing failed: see above; then run make again." >&2; exit 2; }; \
-	    pwd > "$$($(VENV)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/course.pth"; \
+	    packages="$$($(VENV)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')"; \
+	    pwd > "$$packages/course.pth"; \
+	    echo "Compiling them, so that every grade starts fast."; \
+	    $(VENV)/bin/python -m compileall -qq -j 0 -x '/tests?/' "$$packages" || true; \
 	    echo "Set-up done."; \
 	fi
 	@cp requirements.lock $(STAMP)

@@ -21,8 +21,11 @@ if TYPE_CHECKING:
 collect_ignore = ["attacks", "odd"]
 
 
-# Started in the background by a script, this process would ignore Ctrl-C, and so would every grader that it starts.
+# Started in the background by a script, or under nohup, this process would ignore signals that end others, and so would
+# every grader that it starts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+if hasattr(signal, "SIGHUP"):
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 # What takes longest comes first, so that cores which share the files end together (with --no-loadscope-reorder).

@@ -1,4 +1,8 @@
-"""The command line as a person uses it: in a process of its own, by its output and exit status."""
+"""The command line as a person uses it, by its output and exit status.
+
+What a process of its own makes no difference to is run in this one, beside a zygote that is there already: half of the
+time that it takes to start a grader goes into importing torch, twice.
+"""
 
 import json
 import os
@@ -9,12 +13,17 @@ import subprocess
 import sys
 import time
 import xml.etree.ElementTree as ET
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 import torch
+from typer.testing import CliRunner
 
+from grader import grading
+from grader.cli import app
 from grader.course import ROOT, load_course, read_bank, with_answer
+from grader.errors import NoIsolation
 
 needs_no_gpu = pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
 
@@ -23,6 +32,44 @@ def grader(*arguments, root=ROOT, **options):
     environment = {**os.environ, "COLUMNS": "80", "PYTHONDONTWRITEBYTECODE": "1"}
     command = [sys.executable, "-m", "grader", *map(str, arguments)]
     return subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, timeout=300, **options)
+
+
+@pytest.fixture(scope="module")
+def sandbox(course):
+    """The sandbox that all graders in this process share; each has workers of its own."""
+    try:
+        with grading.isolated(course.exercises, course, "sandbox", "off") as level:
+            yield level
+    except NoIsolation as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture
+def grader_here(sandbox, monkeypatch):
+    """`grader(...)` in this process."""
+    start = grading.isolated
+
+    @contextmanager
+    def isolated(exercises, course, wanted, gpu):
+        if wanted == "process":
+            with start(exercises, course, wanted, gpu) as level:
+                yield level
+            return
+        level = sandbox.copy()
+        try:
+            yield level
+        finally:
+            level.close()
+
+    def run(*arguments):
+        words = [str(argument) for argument in arguments]
+        ended = CliRunner().invoke(app, words, env={"COLUMNS": "80"}, prog_name="grader")
+        assert ended.exception is None or isinstance(ended.exception, SystemExit), ended.exception
+        return subprocess.CompletedProcess(words, ended.exit_code, ended.stdout, ended.stderr)
+
+    monkeypatch.setattr(grading, "isolated", isolated)
+    monkeypatch.chdir(ROOT)
+    return run
 
 
 def assert_one_line(run, *fragments):
@@ -41,12 +88,12 @@ def graded_solutions():
 
 
 class TestGrade:
-    def test_a_known_mistake_is_told_unless_that_is_switched_off_and_brief_feedback_leaves_values_out(self, tmp_path):
+    def test_a_known_mistake_is_told_unless_that_is_switched_off_and_brief_feedback_leaves_values_out(self, tmp_path, grader_here):
         lesson = load_course().lesson("tensors/views")
         wrong = next(answer for answer in read_bank(lesson) if "hwc_to_chw" in answer.exercise and answer.message)
         (tmp_path / "views.py").write_text(with_answer(lesson, wrong), encoding="utf-8")
         command = ("grade", tmp_path / "views.py", "-e", "hwc_to_chw", "--seed", 3, "--json", "-")
-        full, brief = grader(*command), grader(*command, "--no-diagnosis", "--feedback", "brief")
+        full, brief = grader_here(*command), grader_here(*command, "--no-diagnosis", "--feedback", "brief")
         told, untold = (json.loads(run.stdout)["exercises"][0] for run in (full, brief))
         # None where this machine is too busy to find out in time; test_diagnosis.py asks for the message.
         assert told["misconception"] in (wrong.message, None)
@@ -67,15 +114,15 @@ class TestGrade:
         assert sum(e["topic"] == "tensors" for e in result["exercises"]) == 16
         assert result["seed"] == 7
 
-    def test_stubs_get_nothing_and_are_not_attempted(self):
-        run = grader("grade", "exercises", "--json", "-")
+    def test_stubs_get_nothing_and_are_not_attempted(self, grader_here):
+        run = grader_here("grade", "exercises", "--json", "-")
         result = json.loads(run.stdout)
         assert run.returncode == 0
         assert result["score"]["points"] == 0
         assert {e["status"] for e in result["exercises"]} == {"not_attempted"}
 
-    def test_processes_without_a_sandbox_give_the_same_scores(self, graded_solutions):
-        run = grader("grade", "solutions", "--json", "-", "--seed", 7, "--isolation", "process", "-t", "tensors")
+    def test_processes_without_a_sandbox_give_the_same_scores(self, graded_solutions, grader_here):
+        run = grader_here("grade", "solutions", "--json", "-", "--seed", 7, "--isolation", "process", "-t", "tensors")
         result = json.loads(run.stdout)
         assert result["isolation"] == "process"
         both = json.loads(graded_solutions.stdout)["exercises"]
@@ -102,10 +149,10 @@ class TestGrade:
         assert result["score"]["max_points"] == pytest.approx(most - result["score"]["not_assessed_points"])
 
     @needs_no_gpu
-    def test_a_required_gpu_that_is_not_there_ends_the_run(self):
-        assert_one_line(grader("grade", "solutions", "--gpu", "require", "-e", "move_to"), "--gpu require")
+    def test_a_required_gpu_that_is_not_there_ends_the_run(self, grader_here):
+        assert_one_line(grader_here("grade", "solutions", "--gpu", "require", "-e", "move_to"), "--gpu require")
 
-    def test_reports_to_files_and_the_same_result_for_the_same_seed(self, tmp_path):
+    def test_reports_to_files_and_the_same_result_for_the_same_seed(self, tmp_path, grader_here):
         text = (ROOT / "solutions/tensors/storage.py").read_text().replace("a.untyped_storage()", "a.clone()")
         (tmp_path / "storage.py").write_text(text)
         command = ("grade", tmp_path / "storage.py", "-e", "shares_storage", "--seed", 3)
@@ -117,7 +164,7 @@ class TestGrade:
         assert ET.fromstring(files["junit"].read_bytes()).find("testsuite").get("failures") != "0"
         assert "tensors/storage/shares" in files["markdown"].read_text().replace("\\", "")
         assert sorted(p.name for p in tmp_path.iterdir()) == sorted([*(f.name for f in files.values()), "storage.py"])
-        to_output = grader(*command, "--json", "-")
+        to_output = grader_here(*command, "--json", "-")
         assert to_output.returncode == 0
         first, second = (json.loads(text)["exercises"] for text in (files["json"].read_text(), to_output.stdout))
         for exercise in (*first, *second):
@@ -125,27 +172,27 @@ class TestGrade:
         assert first == second
         assert first[0]["status"] != "passed"
 
-    def test_one_file_leaves_the_other_lessons_not_attempted(self):
+    def test_one_file_leaves_the_other_lessons_not_attempted(self, grader_here):
         result = json.loads(
-            grader("grade", "solutions/tensors/views.py", "--json", "-", "-e", "views", "-e", "relu").stdout
+            grader_here("grade", "solutions/tensors/views.py", "--json", "-", "-e", "views", "-e", "relu").stdout
         )
         statuses = {e["id"]: e["status"] for e in result["exercises"]}
         assert statuses.pop("tensors/broadcasting/relu") == "not_attempted"
         assert set(statuses.values()) == {"passed"}
 
-    def test_a_notebook_with_magics(self, tmp_path):
+    def test_a_notebook_with_magics(self, tmp_path, grader_here):
         from jupytext import read, write
         from nbformat.v4 import new_code_cell
 
         notebook = read(ROOT / "solutions/tensors/views.py")
         notebook.cells.insert(1, new_code_cell("%matplotlib inline\n!pip list\nimport math"))
         write(notebook, tmp_path / "views.ipynb")
-        run = grader("grade", tmp_path / "views.ipynb", "-e", "views")
+        run = grader_here("grade", tmp_path / "views.ipynb", "-e", "views")
         assert run.returncode == 0, run.stderr
         assert "7 of 7 points" in run.stdout
         assert "2 shell or magic lines left out" in " ".join(run.stdout.split())
 
-    def test_a_file_that_cannot_be_read_costs_its_own_lesson_alone(self, tmp_path):
+    def test_a_file_that_cannot_be_read_costs_its_own_lesson_alone(self, tmp_path, grader_here):
         shutil.copytree(ROOT / "solutions", tmp_path / "answers")
         lessons = tmp_path / "answers/tensors"
         (lessons / "storage.py").write_text("def shares_storage(a, b:\n")
@@ -153,7 +200,7 @@ class TestGrade:
         (lessons / "selecting.py").unlink()
         (lessons / "selecting.ipynb").write_text('{"cells": [')
         names = ("storage", "broadcasting", "selecting", "views")
-        run = grader("grade", tmp_path / "answers", "--json", "-", *(word for name in names for word in ("-e", name)))
+        run = grader_here("grade", tmp_path / "answers", "--json", "-", *(word for name in names for word in ("-e", name)))
         result = json.loads(run.stdout)
         assert run.returncode == 0
         said = {"storage": "line 1", "broadcasting": "is not UTF-8 text", "selecting": "notebook"}
@@ -168,33 +215,33 @@ class TestGrade:
 
 
 class TestWhatCannotBeGraded:
-    def test_unknown_exercise_suggests_the_nearest(self):
-        assert_one_line(grader("grade", "-e", "share_storage"), "share_storage", "did you mean 'shares_storage'?")
+    def test_unknown_exercise_suggests_the_nearest(self, grader_here):
+        assert_one_line(grader_here("grade", "-e", "share_storage"), "share_storage", "did you mean 'shares_storage'?")
 
-    def test_unknown_topic(self):
-        assert_one_line(grader("grade", "-t", "tensor"), "'tensor'", "tensors")
+    def test_unknown_topic(self, grader_here):
+        assert_one_line(grader_here("grade", "-t", "tensor"), "'tensor'", "tensors")
 
-    def test_missing_folder(self):
-        assert_one_line(grader("grade", "nowhere"), "nowhere", "does not exist")
+    def test_missing_folder(self, grader_here):
+        assert_one_line(grader_here("grade", "nowhere"), "nowhere", "does not exist")
 
-    def test_a_path_that_a_terminal_would_obey_is_shown_as_text(self, tmp_path):
-        assert_one_line(grader("grade", tmp_path / "a\nb\x1b[31m"), r"a\nb\x1b[31m does not exist")
+    def test_a_path_that_a_terminal_would_obey_is_shown_as_text(self, tmp_path, grader_here):
+        assert_one_line(grader_here("grade", tmp_path / "a\nb\x1b[31m"), r"a\nb\x1b[31m does not exist")
 
-    def test_empty_folder(self, tmp_path):
-        assert_one_line(grader("grade", tmp_path), str(tmp_path), "holds no lesson")
+    def test_empty_folder(self, tmp_path, grader_here):
+        assert_one_line(grader_here("grade", tmp_path), str(tmp_path), "holds no lesson")
 
-    def test_another_kind_of_file(self):
-        assert_one_line(grader("grade", "README.md"), "README.md")
+    def test_another_kind_of_file(self, grader_here):
+        assert_one_line(grader_here("grade", "README.md"), "README.md")
 
-    def test_two_reports_to_standard_output(self):
-        assert_one_line(grader("grade", "--json", "-", "--junit", "-"), "standard output")
+    def test_two_reports_to_standard_output(self, grader_here):
+        assert_one_line(grader_here("grade", "--json", "-", "--junit", "-"), "standard output")
 
-    def test_report_into_a_folder_that_is_not_there(self, tmp_path):
-        run = grader("grade", "exercises", "-e", "relu", "--json", tmp_path / "no" / "result.json")
+    def test_report_into_a_folder_that_is_not_there(self, tmp_path, grader_here):
+        run = grader_here("grade", "exercises", "-e", "relu", "--json", tmp_path / "no" / "result.json")
         assert_one_line(run, "result.json", "cannot be written")
 
-    def test_an_option_that_does_not_exist(self):
-        run = grader("grade", "--frobnicate")
+    def test_an_option_that_does_not_exist(self, grader_here):
+        run = grader_here("grade", "--frobnicate")
         assert run.returncode == 2
         assert "--frobnicate" in run.stderr
         assert "Traceback" not in run.stderr
@@ -237,15 +284,15 @@ class TestWhatCannotBeGraded:
 
 
 class TestOtherCommands:
-    def test_list_names_every_exercise(self):
-        run = grader("list")
+    def test_list_names_every_exercise(self, grader_here):
+        run = grader_here("list")
         assert run.returncode == 0
         for exercise in load_course().exercises:
             assert exercise.name in run.stdout
 
-    def test_help_of_each_command(self):
+    def test_help_of_each_command(self, grader_here):
         for command in ([], ["grade"], ["list"], ["check"], ["bench"], ["build"], ["build", "exercises"]):
-            run = grader(*command, "--help")
+            run = grader_here(*command, "--help")
             assert run.returncode == 0
             assert "Usage" in run.stdout
 
@@ -305,8 +352,8 @@ def findings(tmp_path_factory):
 class TestCheckFindsWhatIsWrong:
     """`grader check` on a course with faults: exit status 1, and the place of each."""
 
-    def test_nothing_is_wrong(self):
-        run = grader("check", "-e", "hwc_to_chw")
+    def test_nothing_is_wrong(self, grader_here):
+        run = grader_here("check", "-e", "hwc_to_chw")
         assert run.returncode == 0, run.stdout
         assert "No findings" in run.stdout
 
