@@ -88,7 +88,9 @@ def graded_solutions():
 
 
 class TestGrade:
-    def test_a_known_mistake_is_told_unless_that_is_switched_off_and_brief_feedback_leaves_values_out(self, tmp_path, grader_here):
+    def test_a_known_mistake_is_told_unless_that_is_switched_off_and_brief_feedback_leaves_values_out(
+        self, tmp_path, grader_here
+    ):
         lesson = load_course().lesson("tensors/views")
         wrong = next(answer for answer in read_bank(lesson) if "hwc_to_chw" in answer.exercise and answer.message)
         (tmp_path / "views.py").write_text(with_answer(lesson, wrong), encoding="utf-8")
@@ -200,7 +202,9 @@ class TestGrade:
         (lessons / "selecting.py").unlink()
         (lessons / "selecting.ipynb").write_text('{"cells": [')
         names = ("storage", "broadcasting", "selecting", "views")
-        run = grader_here("grade", tmp_path / "answers", "--json", "-", *(word for name in names for word in ("-e", name)))
+        run = grader_here(
+            "grade", tmp_path / "answers", "--json", "-", *(word for name in names for word in ("-e", name))
+        )
         result = json.loads(run.stdout)
         assert run.returncode == 0
         said = {"storage": "line 1", "broadcasting": "is not UTF-8 text", "selecting": "notebook"}
