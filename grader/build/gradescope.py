@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -13,6 +11,7 @@ from grader.build.student import course_files, hidden_contents, student_lock
 from grader.course import Course, Exercise
 from grader.errors import GraderError
 from grader.hidden import CATALOGUE
+from grader.replacing import new_file
 from grader.sealing import EPOCH
 
 TEMPLATES = Path(__file__).with_name("templates") / "gradescope"
@@ -55,17 +54,11 @@ def write_bundle(
         options += [word for exercise in exercises for word in ("-e", exercise.id)]
     contents = dict(_contents(root, " ".join(options)))
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with open(handle, "wb") as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as bundle:
-            for name, content in contents.items():
-                entry = zipfile.ZipInfo(name, EPOCH)
-                entry.external_attr = (_PROGRAM if name in PROGRAMS else _FILE) << 16
-                bundle.writestr(entry, content, zipfile.ZIP_DEFLATED)
-        os.replace(draft, path)
-    except BaseException:
-        os.unlink(draft)
-        raise
+    with new_file(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as bundle:
+        for name, content in contents.items():
+            entry = zipfile.ZipInfo(name, EPOCH)
+            entry.external_attr = (_PROGRAM if name in PROGRAMS else _FILE) << 16
+            bundle.writestr(entry, content, zipfile.ZIP_DEFLATED)
     return Bundle(len(contents), sum(exercise.points for exercise in exercises))
 
 

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import ast
 import json
-import os
 import re
 import shutil
-import tempfile
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,6 +18,7 @@ from pathlib import Path
 
 from grader.course import ROOT, Exercise
 from grader.errors import GraderError
+from grader.replacing import new_file
 
 _HEADER = re.compile(rb"(?:\xef\xbb\xbf)?# %%(?!\S)(.*)")
 _OPTIONS = re.compile(rb"(?:^|\s)[A-Za-z_]\w*=.*")
@@ -204,12 +204,5 @@ def _keep(content: bytes, exercise: Exercise, kind: str, root: Path) -> Path:
 def _replace(path: Path, content: bytes) -> None:
     """Write a file whole or not at all, with the rights that it had."""
     path = path.resolve()
-    handle, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with open(handle, "wb") as file:
-            file.write(content)
-        shutil.copymode(path, draft)
-        os.replace(draft, path)
-    except BaseException:
-        os.unlink(draft)
-        raise
+    with new_file(path, stat.S_IMODE(path.stat().st_mode)) as file:
+        file.write(content)
