@@ -79,7 +79,7 @@ test: $(STAMP) ## run the project's own tests: style, types, the grader, the cou
 	@$(VENV)/bin/ruff format --check --quiet grader
 	@$(VENV)/bin/mypy
 	@$(VENV)/bin/python data/make_data.py --check
-	@$(RUN) check
+	@$(RUN) check --quick
 	@$(VENV)/bin/python -m pytest -m 'not alone' -n logical --maxprocesses 8 --dist loadfile --no-loadscope-reorder
 	@$(VENV)/bin/python -m pytest -m alone
 

@@ -103,7 +103,7 @@ class _AtDesk:
             seed=self.settings.seed,
             seconds=self.settings.seconds,
             gpu=self.settings.gpu,
-            until_failure=self.settings.until_failure,
+            until_failure=task.until_failure,
             run_suites=self.run_suites,
             diagnostician=self.diagnostician,
         )

@@ -64,11 +64,13 @@ def check_course(
     *,
     seed: int,
     isolation: str = "auto",
+    quick: bool = False,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> CheckReport:
     """Check `exercises` and what belongs to them.
 
     Args:
+        quick: ask a wrong answer nothing more once it has failed a test.
         progress: called with what is being done, and how much of how much is done.
 
     Raises:
@@ -84,7 +86,7 @@ def check_course(
     for row in report.rows:
         _check_declaration(row.exercise, course, banks[row.exercise.lesson_id], report)
     judged = [exercise for exercise in exercises if exercise.tests]
-    checks = list(_checks(lessons, judged, banks))
+    checks = list(_checks(lessons, judged, banks, quick))
     settings = TrialSettings(tuple(exercise.id for exercise in judged), seed, isolation)
     came: dict[int, tuple[ExerciseResult, ...]] = {}
     for place, results in run_trials([trial for trial, _ in checks], settings, course):
@@ -101,7 +103,7 @@ Verdict = Callable[[ExerciseResult, CheckReport], None]
 
 
 def _checks(
-    lessons: Sequence[Lesson], exercises: Sequence[Exercise], banks: dict[str, list[KnownAnswer]]
+    lessons: Sequence[Lesson], exercises: Sequence[Exercise], banks: dict[str, list[KnownAnswer]], quick: bool
 ) -> Iterator[tuple[Trial, Verdict]]:
     """Each submission made up for the check, with what must come of each exercise judged in it."""
     chosen = tuple(exercise.id for exercise in exercises)
@@ -117,7 +119,8 @@ def _checks(
         answers = {lesson: queues[lesson.id][turn] for lesson in lessons if turn < len(queues[lesson.id])}
         by_exercise = {answer.exercise: answer for answer in answers.values()}
         texts = {lesson.id: with_answer(lesson, answer) for lesson, answer in answers.items()}
-        yield Trial(f"known answers, round {turn + 1}", texts, tuple(by_exercise)), _expect_as_known(by_exercise)
+        trial = Trial(f"known answers, round {turn + 1}", texts, tuple(by_exercise), until_failure=quick)
+        yield trial, _expect_as_known(by_exercise)
 
 
 def _constant_lesson(lesson: Lesson, body: str) -> str:

@@ -43,16 +43,16 @@ class DeskSettings:
     isolation: str = "auto"
     gpu: str = "auto"
     seconds: float = 10.0
-    until_failure: bool = False
     diagnosis_seconds: float = 3.0
 
 
 @dataclass(frozen=True)
 class Task:
-    """One submission, and the ids of the exercises to judge in it."""
+    """One submission, and the ids of the exercises to judge in it; `until_failure` as for grader.judge.judge."""
 
     submission: Submission
     exercises: tuple[str, ...]
+    until_failure: bool = False
 
 
 @dataclass

@@ -110,9 +110,7 @@ def check_mutants(
         for turn in range(max(map(len, queues.values()), default=0))
     ]
     trials = [_trial(course, mutated) for mutated in rounds]
-    settings = TrialSettings(
-        tuple(exercise.id for exercise in exercises), seed, isolation, seconds=SECONDS, until_failure=True
-    )
+    settings = TrialSettings(tuple(exercise.id for exercise in exercises), seed, isolation, seconds=SECONDS)
     came: dict[int, set[str]] = {}
     for place, results in run_trials(trials, settings, course):
         came[place] = {
@@ -136,7 +134,7 @@ def _trial(course: Course, mutated: dict[str, Mutant]) -> Trial:
     for lesson_id, mutant in mutated.items():
         answer = KnownAnswer(mutant.exercise, mutant.change, None, mutant.source, 0)
         texts[lesson_id] = with_answer(course.lesson(lesson_id), answer)
-    return Trial("mutants", texts, tuple(mutant.exercise for mutant in mutated.values()))
+    return Trial("mutants", texts, tuple(mutant.exercise for mutant in mutated.values()), until_failure=True)
 
 
 def mutants(lesson: Lesson, exercise: Exercise) -> list[Mutant]:

@@ -19,11 +19,15 @@ WORTH_A_PROCESS = 20  # trials: with fewer, starting another process takes longe
 
 @dataclass(frozen=True)
 class Trial:
-    """One made-up submission: the text of each lesson by its id, and the ids of the exercises judged in it."""
+    """One made-up submission: the text of each lesson by its id, and the ids of the exercises judged in it.
+
+    `until_failure` leaves out what remains of an exercise once a test of it failed.
+    """
 
     what: str
     texts: dict[str, str]
     exercises: tuple[str, ...]
+    until_failure: bool = False
 
     @property
     def submission(self) -> Submission:
@@ -39,7 +43,6 @@ class TrialSettings:
     seed: int
     isolation: str = "auto"
     seconds: float = EXERCISE_SECONDS
-    until_failure: bool = False
     diagnosis_seconds: float = 0.0
 
 
@@ -70,7 +73,7 @@ def run_trials(
                         seed=settings.seed,
                         seconds=settings.seconds,
                         gpu="off",
-                        until_failure=settings.until_failure,
+                        until_failure=trial.until_failure,
                         diagnostician=diagnostician,
                     ).exercises,
                 )
@@ -81,10 +84,9 @@ def run_trials(
         settings.isolation,
         "off",
         settings.seconds,
-        settings.until_failure,
         settings.diagnosis_seconds,
     )
-    tasks = (Task(trial.submission, trial.exercises) for trial in trials)
+    tasks = (Task(trial.submission, trial.exercises, trial.until_failure) for trial in trials)
     for place, came in judge_all(tasks, at_desks, jobs):
         if isinstance(came, GraderFailed):
             raise came

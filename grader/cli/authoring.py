@@ -29,6 +29,9 @@ def check(
     verbose: Annotated[
         bool, typer.Option("-v", "--verbose", help="Name the tests that caught each wrong answer.")
     ] = False,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Ask a wrong answer nothing more once it has failed a test; not with -v.")
+    ] = False,
     mutants: Annotated[
         bool, typer.Option("--mutants", help="Change the solutions a little, in every way: does a test notice?")
     ] = False,
@@ -57,7 +60,9 @@ def check(
         terminal.show_mutants(found)
         raise SystemExit(BELOW if found.unexplained or found.outdated else 0)
     with progress_bar(sys.stderr.isatty()) as progress:
-        report = check_course(course, chosen, seed=seed or 0, isolation=isolation.value, progress=progress)
+        report = check_course(
+            course, chosen, seed=seed or 0, isolation=isolation.value, quick=quick and not verbose, progress=progress
+        )
     terminal.show_check(report, verbose)
     if report.findings:
         raise SystemExit(BELOW)

@@ -84,6 +84,7 @@ def grade(
     from grader.learner import own
     from grader.learner.record import note_grades
     from grader.platforms import Handover, hand_over
+    from grader.reports import require_place, terminal, write_report
     from grader.result import for_learners
 
     course = load_course()
@@ -91,6 +92,8 @@ def grade(
     chosen = course.select(exercise or (), topic or ())
     if not exercise and not topic:
         chosen = own.part_of(path, chosen)
+    for target in filter(None, outputs.values()):
+        require_place(target)
     quiet = "-" in outputs.values()
     result = grade_submission(
         path,
@@ -105,8 +108,6 @@ def grade(
     record = note_grades(result, path)
     if feedback is FeedbackChoice.brief:
         result = for_learners(result)
-    from grader.reports import terminal, write_report
-
     for kind, target in outputs.items():
         if target:
             write_report(kind, target, result, course, record.hints if record else None)

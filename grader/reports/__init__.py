@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import sys
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -41,6 +44,22 @@ def render(
     return to_junit(result) if kind == "junit" else to_markdown(result)
 
 
+def require_place(target: str) -> None:
+    """Find out whether a report can be written to a file, before anyone waits for what it will say.
+
+    Raises:
+        GraderError: it cannot, as `write_report` would say then.
+    """
+    path = Path(target)
+    try:
+        if path.is_dir():
+            raise OSError(errno.EISDIR, os.strerror(errno.EISDIR))
+        if target != "-" and (path.is_file() or not path.exists()):
+            tempfile.TemporaryFile(dir=path.parent).close()
+    except OSError as error:
+        raise _unwritten(target, error) from None
+
+
 def write_report(
     kind: str,
     target: str,
@@ -75,4 +94,8 @@ def write_text(target: str, text: str) -> None:
             return
         replace_file(path, text)
     except OSError as error:
-        raise GraderError(f"the report {target} cannot be written: {error.strerror}") from None
+        raise _unwritten(target, error) from None
+
+
+def _unwritten(target: str, error: OSError) -> GraderError:
+    return GraderError(f"the report {target} cannot be written: {error.strerror}")

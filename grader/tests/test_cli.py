@@ -240,9 +240,13 @@ class TestWhatCannotBeGraded:
     def test_two_reports_to_standard_output(self, grader_here):
         assert_one_line(grader_here("grade", "--json", "-", "--junit", "-"), "standard output")
 
-    def test_report_into_a_folder_that_is_not_there(self, tmp_path, grader_here):
-        run = grader_here("grade", "exercises", "-e", "relu", "--json", tmp_path / "no" / "result.json")
-        assert_one_line(run, "result.json", "cannot be written")
+    def test_a_report_that_cannot_be_written_is_told_before_anything_is_graded(
+        self, tmp_path, grader_here, monkeypatch
+    ):
+        monkeypatch.setattr(grading, "grade_submission", lambda *_, **__: pytest.fail("it was graded"))
+        for target in (tmp_path / "no" / "result.json", tmp_path):
+            run = grader_here("grade", "exercises", "-e", "relu", "--json", target)
+            assert_one_line(run, str(target), "cannot be written")
 
     def test_an_option_that_does_not_exist(self, grader_here):
         run = grader_here("grade", "--frobnicate")
@@ -357,7 +361,7 @@ class TestCheckFindsWhatIsWrong:
     """`grader check` on a course with faults: exit status 1, and the place of each."""
 
     def test_nothing_is_wrong(self, grader_here):
-        run = grader_here("check", "-e", "hwc_to_chw")
+        run = grader_here("check", "--quick", "-e", "hwc_to_chw")
         assert run.returncode == 0, run.stdout
         assert "No findings" in run.stdout
 

@@ -190,7 +190,7 @@ def test_workers_find_imported_what_the_lessons_import(pool: WorkerPool, course:
 
 
 GATHER = """
-from grader.worker.zygote import gather_memory
+from grader.worker.processes import gather_memory
 kept = [bytes([number % 251]) * 1000 for number in range(50_000)]
 gather_memory()
 assert all(piece == bytes([number % 251]) * 1000 for number, piece in enumerate(kept))

@@ -13,11 +13,9 @@ JSON datagrams:
 
 from __future__ import annotations
 
-import ctypes
 import gc
 import json
 import os
-import re
 import selectors
 import signal
 import socket
@@ -26,16 +24,12 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from grader.worker import confine
+from grader.worker import confine, processes
 from grader.worker.confine import Limits
 
 WATCH_SECONDS = 0.1
 WORTH_GATHERING = 20  # forks: with fewer, gathering memory takes longer than it saves
-_UNBACKED = re.compile(rb"^(?:RssAnon|RssShmem|VmSwap):\s*(\d+) kB", re.MULTILINE)
 CHANNEL_DESCRIPTOR = 3
-_ANONYMOUS = re.compile(r"^([0-9a-f]+)-([0-9a-f]+) rw-p \S+ \S+ 0 *(?:\[heap\])?$", re.MULTILINE)
-LARGE_PAGE = 2 * 2**20  # bytes
-MADV_COLLAPSE = 25
 
 
 @dataclass
@@ -73,7 +67,7 @@ class Zygote:
 
     def serve(self) -> None:
         """Do as the judge says until it is gone; needs a process that is warmed up."""
-        self.own_memory = _private_memory(os.getpid())
+        self.own_memory = processes.private_memory(os.getpid())
         self.selector.register(self.control, selectors.EVENT_READ)
         watched = time.monotonic()
         while True:
@@ -143,7 +137,7 @@ class Zygote:
             self._copy(*descriptors)
         elif "delay" in order:
             child = self.children.get(order["delay"])
-            seconds = max(map(_run_delay, _family(child.pid, _parents()))) if child else 0.0
+            seconds = max(map(processes.run_delay, processes.family(child.pid, processes.parents()))) if child else 0.0
             self._tell({"delayed": order["delay"], "seconds": seconds})
         elif order["kill"] in self.children:
             self._kill(self.children[order["kill"]])
@@ -174,8 +168,8 @@ class Zygote:
         if self.forks_until_gathered > 0:
             self.forks_until_gathered -= forks
             if self.forks_until_gathered <= 0:
-                gather_memory()
-                self.own_memory = _private_memory(os.getpid())
+                processes.gather_memory()
+                self.own_memory = processes.private_memory(os.getpid())
 
     def _copy(self, control: int) -> None:
         """Fork a zygote that serves another judge, by the socket with this descriptor; only before any worker."""
@@ -227,7 +221,7 @@ class Zygote:
     def _kill_orphans(self) -> None:
         """Without PID namespaces, what a worker left behind has become our child: end it."""
         own = {child.pid for child in self.children.values()} | set(self.copies.values())
-        for pid, parent in _parents().items():
+        for pid, parent in processes.parents().items():
             if parent == os.getpid() and pid not in own:
                 try:
                     os.kill(pid, signal.SIGKILL)
@@ -236,10 +230,10 @@ class Zygote:
                     pass
 
     def _watch_memory(self) -> None:
-        parents = _parents()
+        parents = processes.parents()
         for child in list(self.children.values()):
-            family = _family(child.pid, parents)
-            if sum(max(0, _private_memory(pid) - self.own_memory) for pid in family) > self.limits.memory:
+            family = processes.family(child.pid, parents)
+            if sum(max(0, processes.private_memory(pid) - self.own_memory) for pid in family) > self.limits.memory:
                 child.reason = "memory"
                 self._kill(child)
 
@@ -264,45 +258,6 @@ def _readable(path: str) -> bool:
     return not os.path.isdir(path) or os.access(path, os.R_OK | os.X_OK)
 
 
-def _parents() -> dict[int, int]:
-    """Parent of each process that is visible here."""
-    parents = {}
-    for entry in os.listdir("/proc"):
-        if entry.isdigit():
-            try:
-                with open(f"/proc/{entry}/stat", "rb") as file:
-                    parents[int(entry)] = int(file.read().rpartition(b")")[2].split()[1])
-            except OSError:
-                pass
-    return parents
-
-
-def _family(pid: int, parents: dict[int, int]) -> set[int]:
-    """A process and all below it."""
-    family = {pid}
-    while grown := {child for child, parent in parents.items() if parent in family} - family:
-        family |= grown
-    return family
-
-
-def _run_delay(pid: int) -> float:
-    """Seconds in which a process could have run and others did; 0 where the kernel does not say."""
-    try:
-        with open(f"/proc/{pid}/schedstat", "rb") as file:
-            return int(file.read().split()[1]) / 1e9
-    except (OSError, IndexError, ValueError):
-        return 0.0
-
-
-def _private_memory(pid: int) -> int:
-    """Bytes of memory that a process holds and that no file on disk backs; 0 when it is gone."""
-    try:
-        with open(f"/proc/{pid}/status", "rb") as file:
-            return 1024 * sum(map(int, _UNBACKED.findall(file.read())))
-    except OSError:
-        return 0
-
-
 def warm_up(preload: list[str]) -> None:
     """Import what workers need and run through it once, so that forks share the memory and the work."""
     import importlib
@@ -324,22 +279,6 @@ def warm_up(preload: list[str]) -> None:
     sys.modules.pop("rehearsal", None)
     gc.collect()
     gc.freeze()
-
-
-def gather_memory() -> None:
-    """Have the kernel keep this process's memory in large pages: a fork copies a table of all pages, and ends with it.
-
-    Takes about a second, once; forks then take a third of the time. Kernels before Linux 6.1 cannot, and nothing
-    changes. See MADV_COLLAPSE in madvise(2).
-    """
-    libc = ctypes.CDLL(None, use_errno=True)
-    with open("/proc/self/maps") as maps:
-        regions = _ANONYMOUS.findall(maps.read())
-    for first, last in regions:
-        start = -(-int(first, 16) // LARGE_PAGE) * LARGE_PAGE
-        length = int(last, 16) // LARGE_PAGE * LARGE_PAGE - start
-        if length > 0:
-            libc.madvise(ctypes.c_void_p(start), ctypes.c_size_t(length), MADV_COLLAPSE)
 
 
 def main(arguments: list[str]) -> None:
