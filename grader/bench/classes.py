@@ -91,8 +91,8 @@ def measure_class(sample: int, sizes: Sequence[int], nbgrader: bool) -> ClassRep
             f"All ways have {jobs} cores: h and i by themselves; j a pytest process for each submission, {jobs} at a "
             f"time; k {jobs} nbgrader autograde commands at a time, each on its own part of the submissions.",
             "h to k from the command's start to its end, importing torch included. Each: seconds between results, from "
-            "the first to the last. Memory: of all processes of the command, shared pages once, looked at twice a "
-            "second.",
+            "the first to the last. Memory: of all processes of the command, shared pages once, looked at for 3 % "
+            "of the time.",
         ),
         disagreements=disagreements([ways[1], *ways[2:]]),
     )
