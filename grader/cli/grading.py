@@ -92,8 +92,8 @@ def grade(
     chosen = course.select(exercise or (), topic or ())
     if not exercise and not topic:
         chosen = own.part_of(path, chosen)
-    for target in filter(None, outputs.values()):
-        require_place(target)
+    for place in filter(None, outputs.values()):
+        require_place(place)
     quiet = "-" in outputs.values()
     result = grade_submission(
         path,
