@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 import xml.etree.ElementTree as ET
-from contextlib import contextmanager
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -49,17 +49,8 @@ def grader_here(sandbox, monkeypatch):
     """`grader(...)` in this process."""
     start = grading.isolated
 
-    @contextmanager
     def isolated(exercises, course, wanted, gpu):
-        if wanted == "process":
-            with start(exercises, course, wanted, gpu) as level:
-                yield level
-            return
-        level = sandbox.copy()
-        try:
-            yield level
-        finally:
-            level.close()
+        return start(exercises, course, wanted, gpu) if wanted == "process" else closing(sandbox.copy())
 
     def run(*arguments):
         words = [str(argument) for argument in arguments]

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from grader.course import ROOT
+from grader.worker.processes import parents
 
 LESSON = "tensors/broadcasting"
 EXERCISE = f"{LESSON}/relu"
@@ -105,16 +106,10 @@ def ending(process: subprocess.Popen[str]) -> Ending:
 
 def family(process: int) -> dict[int, str]:
     """All descendants of a process, by number, with their command lines."""
-    parents: dict[int, int] = {}
-    for entry in os.listdir("/proc"):
-        if entry.isdigit():
-            try:
-                parents[int(entry)] = int(Path(f"/proc/{entry}/stat").read_bytes().rpartition(b")")[2].split()[1])
-            except OSError:
-                pass
+    above = parents()
     found, generation = [], [process]
     while generation:
-        generation = [child for child, parent in parents.items() if parent in generation]
+        generation = [child for child, parent in above.items() if parent in generation]
         found += generation
     lines = {}
     for child in found:
