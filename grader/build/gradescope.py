@@ -54,7 +54,8 @@ def write_bundle(
         options += [word for exercise in exercises for word in ("-e", exercise.id)]
     contents = dict(_contents(root, " ".join(options)))
     path.parent.mkdir(parents=True, exist_ok=True)
-    with new_file(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as bundle:
+    # Its tests are not sealed: nobody else on this machine is to read them.
+    with new_file(path, rights=0o600) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as bundle:
         for name, content in contents.items():
             entry = zipfile.ZipInfo(name, EPOCH)
             entry.external_attr = (_PROGRAM if name in PROGRAMS else _FILE) << 16

@@ -115,6 +115,7 @@ def test_the_zip_runs_as_gradescope_runs_it(course: Course, tmp_path: Path) -> N
     bundle = tmp_path / "bundle.zip"
     written = write_bundle(course, ROOT, bundle, chosen, visibility="after_published")
     assert written.points == sum(exercise.points for exercise in chosen)
+    assert bundle.stat().st_mode & 0o077 == 0, "others on the instructor's machine can read the hidden tests"
     home = tmp_path / "autograder"
     source = home / "source"
     with zipfile.ZipFile(bundle) as packed:
