@@ -106,6 +106,7 @@ class _AtDesk:
             until_failure=task.until_failure,
             run_suites=self.run_suites,
             diagnostician=self.diagnostician,
+            known=task.known,
         )
 
     def _copy(self) -> None:
@@ -162,10 +163,13 @@ def _serve(caller: _Caller) -> None:
     course = load_course()
     prepared = [course.exercise(name) for name in settings.exercises]
     with isolated(prepared, course, settings.isolation, settings.gpu) as level:
-        # Torch takes seconds to import; the zygote is doing the same beside us.
+        # Torch takes seconds to import, less without looking for garbage; the zygote is doing the same beside us.
+        gc.disable()
         import grader.judge  # noqa: F401
         from grader.known_replies import KnownReplies
         from grader.suites import keep_suites
+
+        gc.enable()
 
         replies = KnownReplies()
         keep_suites(

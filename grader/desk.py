@@ -11,9 +11,9 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING, Any
 
 from grader.course import ROOT
@@ -21,7 +21,7 @@ from grader.errors import GraderError, GraderFailed
 from grader.submission import Submission
 
 if TYPE_CHECKING:
-    from grader.result import Result
+    from grader.result import ExerciseResult, Result
 
 STOP_SECONDS = 3.0
 EXERCISE_MOST_SECONDS = 60.0  # far above what the judge itself allows: a judge that takes longer hangs
@@ -48,11 +48,12 @@ class DeskSettings:
 
 @dataclass(frozen=True)
 class Task:
-    """One submission, and the ids of the exercises to judge in it; `until_failure` as for grader.judge.judge."""
+    """One submission, and the ids of the exercises to judge in it; the rest as for grader.judge.judge."""
 
     submission: Submission
     exercises: tuple[str, ...]
     until_failure: bool = False
+    known: Mapping[str, ExerciseResult] = field(default_factory=dict)
 
 
 @dataclass

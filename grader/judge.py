@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -172,6 +172,7 @@ def judge(
     until_failure: bool = False,
     run_suites: RunSuites = run_pytest,
     diagnostician: Diagnostician | None = None,
+    known: Mapping[str, ExerciseResult] | None = None,
 ) -> Result:
     """Run the hidden suites of `exercises` on a submission; where they are not to be had, the public checks.
 
@@ -184,6 +185,8 @@ def judge(
         until_failure: leave out what remains of an exercise once a test of it failed.
         run_suites: how; see grader.suites.
         diagnostician: finds out what misconception a failing exercise shows; None leaves that out.
+        known: results, by exercise id, that hold for this submission too if only the lesson's file runs: then these
+            exercises are not judged. Without a pool they are.
 
     Raises:
         GraderFailed: the grader's own processes are gone; nothing is to be concluded about the submission.
@@ -196,19 +199,21 @@ def judge(
         raise NoGpu(f"--gpu require: {reason}. Run it where there is one, or leave the option out")
     no_gpu = "GPU tests are switched off (--gpu off)" if gpu == "off" else plugin.no_gpu()
     torch.set_num_threads(1)  # What is compared here is small: more threads only wait for each other.
-    session = _Session(observer, frozenset(e.id for e in exercises), no_gpu, on_exercise, until_failure)
+    known = _still_known(known or {}, observer)
+    unknown = [exercise for exercise in exercises if exercise.id not in known]
+    session = _Session(observer, frozenset(e.id for e in unknown), no_gpu, on_exercise, until_failure)
     session.keep_trails = diagnostician is not None
     hidden = hidden_files() is not None
     try:
-        if hidden:
-            run_suites(list(dict.fromkeys(exercise.lesson_id for exercise in exercises)), session, seed)
-        else:
+        if not hidden:
             public = judge_publicly(exercises, observer, lambda name: _printed(observer, name), on_exercise)
+        elif unknown:
+            run_suites(list(dict.fromkeys(exercise.lesson_id for exercise in unknown)), session, seed)
     finally:
         observer.close()
     if session.failure:
         raise session.failure
-    found = {e.id: _diagnose(e, session, diagnostician) for e in exercises} if diagnostician else {}
+    found = {e.id: _diagnose(e, session, diagnostician) for e in unknown} if diagnostician else {}
     return Result(
         submission=submission.name,
         isolation=pool.isolation.level if pool else "none",
@@ -217,11 +222,22 @@ def judge(
         torch=torch.__version__,
         gpu=None if no_gpu else torch.cuda.get_device_name(),
         remarks=submission.remarks,
-        exercises=tuple(_score(exercise, session, observer, found.get(exercise.id)) for exercise in exercises)
+        exercises=tuple(known.get(e.id) or _score(e, session, observer, found.get(e.id)) for e in exercises)
         if hidden
         else public,
         checks="hidden" if hidden else "public",
     )
+
+
+def _still_known(
+    known: Mapping[str, ExerciseResult], observer: WorkerObserver | InProcessObserver
+) -> Mapping[str, ExerciseResult]:
+    """Those of the known results whose lesson's file runs; without isolation none."""
+    if not known or isinstance(observer, InProcessObserver):
+        return {}
+    lessons = {exercise.lesson_id: observer.lessons[exercise.lesson_id] for exercise in known.values()}
+    running = observer.which_run(list(lessons.values()))
+    return {name: exercise for name, exercise in known.items() if exercise.lesson_id in running}
 
 
 def _diagnose(exercise: Exercise, session: _Session, diagnostician: Diagnostician) -> str | None:

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
@@ -33,6 +33,7 @@ from grader.observing import (
 from grader.submission import LessonSource
 from grader.worker import codec, inputs
 from grader.worker.frames import HEADER
+from grader.worker.lesson import which_run
 from grader.worker.serve import NONCE_BYTES, READY
 
 SPARES = 2
@@ -351,6 +352,28 @@ class WorkerObserver:
         except _Killed as killed:
             return Unanswered("crashed", str(killed))
 
+    def which_run(self, lessons: Sequence[LessonSource]) -> frozenset[str]:
+        """The ids of those lessons whose files run: one after another in one worker, for that takes no time.
+
+        About the others nothing is known; what went wrong may have been another one's doing.
+
+        Raises:
+            GraderFailed: the grader's own processes are gone.
+        """
+        wanted = [_as_data(lesson) for lesson in lessons]
+        empty = _as_data(LessonSource("/empty", "empty"))
+        worker = self.pool.take()
+        try:
+            if _exchange(self.pool, worker, None, START_SECONDS, len(READY)) != READY:
+                return frozenset()
+            self._ask(worker, codec.encode({**empty, "max_bytes": self.max_bytes}), self.seconds)
+            answered = self._ask(worker, inputs.pack(lambda names: which_run(wanted)), self.seconds)["value"]
+            return frozenset(each.lesson_id for each, runs in zip(lessons, answered, strict=True) if runs is True)
+        except (TimeoutError, EOFError, codec.Malformed, Unanswered, _Killed, *NOT_OF_THIS_FORM):
+            return frozenset()
+        finally:
+            self.pool.discard(worker)
+
     def _reply(self, exercise: Exercise, lesson: LessonSource, packed: bytes, gpu: bool) -> Any:
         """The answer to a probe; asked twice if the first worker was killed, once for an exercise."""
         while True:
@@ -407,16 +430,7 @@ class WorkerObserver:
         Raises:
             Unanswered: the file does not run.
         """
-        body = codec.encode(
-            {
-                "name": exercise.lesson,
-                "filename": lesson.filename,
-                "segments": [tuple(segment) for segment in lesson.segments],
-                "package": exercise.topic,
-                "modules": [tuple(module) for module in lesson.modules],
-                "max_bytes": self.max_bytes,
-            }
-        )
+        body = codec.encode({**_as_data(lesson), "max_bytes": self.max_bytes})
         self._await_ready(worker, exercise)
         first = not self.loads.get(exercise.id)
         self.loads[exercise.id] = self.loads.get(exercise.id, 0) + 1
@@ -495,6 +509,18 @@ class WorkerObserver:
                 before = self.printed.get(exercise_id, "")
                 self.printed[exercise_id] = (before + worker.said.decode(errors="replace"))[:OUTPUT_BYTES]
             self.pool.discard(worker)
+
+
+def _as_data(source: LessonSource) -> dict[str, Any]:
+    """A lesson as a worker takes it; see grader.worker.lesson.load_lesson."""
+    topic, name = source.lesson_id.split("/")
+    return {
+        "name": name,
+        "filename": source.filename,
+        "segments": [tuple(segment) for segment in source.segments],
+        "package": topic,
+        "modules": [tuple(module) for module in source.modules],
+    }
 
 
 def _lost_a_process(reply: Any) -> bool:

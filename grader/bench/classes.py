@@ -24,6 +24,7 @@ from grader.bench.steps import Steps, show_steps
 from grader.bench.submissions import MadeSubmission, make_class, make_submissions
 from grader.bench.table import Aim, Way, disagreements, show_agreement, show_aims, table_of
 from grader.bench.tally import points_of
+from grader.classroom.records import MARK
 from grader.course import ROOT, Exercise, load_course, suite_path
 from grader.desk import cores
 from grader.reports.terminal import console
@@ -33,12 +34,17 @@ MOST_MEMORY = 3 * 2**30
 
 @dataclass(frozen=True)
 class ClassSize:
-    """A class of `count` submissions: seconds of the whole command, seconds a submission once it ran, most bytes."""
+    """A class of `count` submissions: seconds of the whole command, seconds a submission once it ran, most bytes.
+
+    `judged` of its `answers`, one for each exercise of each submission, were judged; the others are the same text.
+    """
 
     count: int
     seconds: float
     each: float
     memory: int
+    judged: int
+    answers: int
 
 
 @dataclass(frozen=True)
@@ -62,7 +68,7 @@ def measure_class(sample: int, sizes: Sequence[int], nbgrader: bool) -> ClassRep
     exercises = [exercise for exercise in course.exercises if exercise.tests]
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
     made = make_submissions(course, exercises, sample)
-    total = 3 + sample * (1 + nbgrader) + sum(sizes)
+    total = 4 + sample * (1 + nbgrader) + sum(sizes)
     with tempfile.TemporaryDirectory(prefix="grader-bench-") as name, show_steps(total) as steps:
         scratch = Path(name)
         folder = scratch / "class"
@@ -71,6 +77,9 @@ def measure_class(sample: int, sizes: Sequence[int], nbgrader: bool) -> ClassRep
             each.write(folder)
         plain = _grade(folder, scratch, steps, "class", "--no-diagnosis")
         diagnosed = _grade(folder, scratch, steps, "class with diagnosis", "--out", str(scratch / "diagnosed"))
+        alone = _grade(
+            folder, scratch, steps, "class --again", "--no-diagnosis", "--again", "--out", str(scratch / "alone")
+        )
         points, most = _points(folder / "grades")
         ways = [
             Way("h", "class, with diagnosis", diagnosed.seconds, points),
@@ -79,6 +88,7 @@ def measure_class(sample: int, sizes: Sequence[int], nbgrader: bool) -> ClassRep
         ]
         if nbgrader:
             ways.append(_nbgrader(made, exercises, most, scratch, steps))
+        ways.append(Way("l", "class --again, without", alone.seconds, _points(scratch / "alone")[0]))
         found = [_sized(size, scratch, steps) for size in sizes]
     jobs = cores()
     return ClassReport(
@@ -88,13 +98,14 @@ def measure_class(sample: int, sizes: Sequence[int], nbgrader: bool) -> ClassRep
         f"start, {platform.system()} {platform.machine()}, Python {platform.python_version()}, torch "
         f"{version('torch')}.",
         notes=(
-            f"All ways have {jobs} cores: h and i by themselves; j a pytest process for each submission, {jobs} at a "
-            f"time; k {jobs} nbgrader autograde commands at a time, each on its own part of the submissions.",
-            "h to k from the command's start to its end, importing torch included. Each: seconds between results, from "
+            f"h and i judge what is the same text once, {plain.judged} of {plain.answers} answers here; l judges each.",
+            f"All ways have {jobs} cores: h, i and l by themselves; j a pytest process for each submission, {jobs} at "
+            f"a time; k {jobs} nbgrader autograde commands at a time, each on its own part of the submissions.",
+            "h to l from the command's start to its end, importing torch included. Each: seconds between results, from "
             "the first to the last. Memory: of all processes of the command, shared pages once, looked at for 3 % "
             "of the time.",
         ),
-        disagreements=disagreements([ways[1], *ways[2:]]),
+        disagreements=disagreements(ways[1:]),
     )
 
 
@@ -102,12 +113,14 @@ def _grade(folder: Path, scratch: Path, steps: Steps, what: str, *options: str) 
     """Grade a class from nothing with our command."""
     steps.take(what)
     out = Path(options[options.index("--out") + 1]) if "--out" in options else folder / "grades"
-    common = ["--seed", str(SEED), "--gpu", "off", "--again"]
+    common = ["--seed", str(SEED), "--gpu", "off"]
     with MemoryWatch() as memory:
         seconds = time_python(["-m", "grader", "class", str(folder), *common, *options], scratch)
     came = sorted(path.stat().st_mtime for path in (out / "students").glob("*.json"))
     each = (came[-1] - came[0]) / (len(came) - 1) if len(came) > 1 else seconds
-    return ClassSize(len(came), seconds, each, memory.most)
+    summary = json.loads((out / MARK).read_text(encoding="utf-8"))
+    judged, passed_on = summary["answers_judged"], summary["answers_passed_on"]
+    return ClassSize(len(came), seconds, each, memory.most, judged, judged + passed_on)
 
 
 def _points(out: Path) -> tuple[dict[str, dict[str, float]], dict[str, float]]:
@@ -193,9 +206,10 @@ def show_class_report(report: ClassReport) -> None:
         times.add_row(f"{way.key}  {way.name}", f"{way.seconds:.1f} s", f"{way.each:.2f} s")
     screen.print(times)
     screen.print()
-    growth = table_of("Class of", "Total", "Each", "Memory")
+    growth = table_of("Class of", "Total", "Each", "Judged", "Memory")
     for size in report.sizes:
-        growth.add_row(str(size.count), f"{size.seconds:.1f} s", f"{size.each:.2f} s", f"{size.memory / 2**30:.2f} GB")
+        judged, memory = f"{size.judged} of {size.answers}", f"{size.memory / 2**30:.2f} GB"
+        growth.add_row(str(size.count), f"{size.seconds:.1f} s", f"{size.each:.2f} s", judged, memory)
     screen.print(growth)
     screen.print()
     show_aims(screen, class_aims(report))

@@ -13,7 +13,7 @@ from grader.course import ROOT
 from grader.submission import Submission
 
 _JUDGING = ("grader", "tests", "solutions", "data")
-_NOT_JUDGING = frozenset(["__pycache__", "bench", "build", "classroom", "reports"])
+_NOT_JUDGING = frozenset(["__pycache__", "bench", "build", "reports"])
 
 
 def run_fingerprint(exercises: Sequence[str], seed: int, isolation: str, gpu: str, root: Path = ROOT) -> str:

@@ -55,7 +55,8 @@ class StudentGrade:
 class ClassGrades:
     """A class, in the order of the students' ids. `folder` is where the submissions were; `seconds` took all of it.
 
-    `not_graded_now` counts those whose results were kept from an earlier run.
+    `not_graded_now` counts those whose results were kept from an earlier run. Of the others' answers, one for each
+    exercise, `answers_judged` were judged now; `answers_passed_on` are the same text as one that was judged.
     """
 
     folder: str
@@ -65,4 +66,6 @@ class ClassGrades:
     seed: int
     seconds: float
     not_graded_now: int = 0
+    answers_judged: int = 0
+    answers_passed_on: int = 0
     complete: bool = True

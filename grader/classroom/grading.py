@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from grader.classroom.answers import Answer, JudgedAnswers, answers_in
 from grader.classroom.arrival import Arrival, LatePolicy
 from grader.classroom.fingerprint import run_fingerprint, submission_fingerprint
 from grader.classroom.grades import COULD_NOT, NOTHING_HANDED_IN, ClassGrades, StudentGrade
@@ -23,7 +24,7 @@ from grader.desk import DeskSettings, Task, cores, judge_all
 from grader.errors import GraderFailed
 from grader.grading import require_data
 from grader.progress import Show
-from grader.result import Result
+from grader.result import ExerciseResult, Result
 
 REFRESH_SECONDS = 10.0
 NOT_YET = "not graded yet: the run was stopped; the same command goes on"
@@ -38,8 +39,8 @@ class ClassOptions:
 
     `out` is the folder for what comes of it, `seed` that of the random inputs (None: the one of the run before),
     `isolation` "sandbox" or "process", `jobs` the number of submissions judged at a time (None: one for each core),
-    `again` grades also what has not changed, `feedback` ("instructor" or "learner") is for whom the reports are,
-    `diagnosis` finds out which known mistakes failing answers are like.
+    `again` grades also what has not changed, and each answer by itself, `feedback` ("instructor" or "learner") is for
+    whom the reports are, `diagnosis` finds out which known mistakes failing answers are like.
     """
 
     out: Path
@@ -68,6 +69,15 @@ class _Row:
     key: str = ""
     problem: str | None = None
     result: Result | None = None
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """A submission that is being judged: its key, its answers, and what is known of them already."""
+
+    key: str
+    answers: Mapping[str, Answer]
+    known: Mapping[str, ExerciseResult]
 
 
 def grade_class(
@@ -104,7 +114,8 @@ class _Run:
         self.lessons = tuple(dict.fromkeys(exercise.lesson_id for exercise in exercises))
         self.fingerprint = run_fingerprint(self.ids, self.seed, options.isolation, f"{with_gpu} {options.diagnosis}")
         self.rows: list[_Row] = []
-        self.kept = 0
+        self.judged = JudgedAnswers()
+        self.kept = self.answers_judged = self.answers_passed_on = 0
 
     def grade(self) -> ClassGrades:
         require_data(self.exercises, self.course)
@@ -150,7 +161,10 @@ class _Run:
     def _judge(self, todo: Sequence[str]) -> None:
         if not todo:
             return
-        keys: list[str] = []
+        if not self.options.again:
+            for result, answers in self.records.every():
+                self.judged.learn(result, answers)
+        asked: dict[int, _Asked] = {}
         settings = DeskSettings(
             self.ids,
             self.seed,
@@ -161,17 +175,25 @@ class _Run:
         jobs = min(self.options.jobs or cores(), len(todo))
         self.show("starting: importing torch", 0, len(todo))
         # Closed, so that whatever ends this early also ends what is being judged, at once.
-        with closing(self._judging()(self._tasks(todo, keys), settings, jobs)) as outcomes:
+        with closing(self._judging()(self._tasks(todo, asked), settings, jobs)) as outcomes:
             for done, (place, came) in enumerate(outcomes, start=1):
+                mine = asked.pop(place)
                 if isinstance(came, GraderFailed):
-                    for row in self._with(keys[place]):
+                    for row in self._with(mine.key):
                         row.problem = f"{COULD_NOT}: {came}"
                 else:
-                    self.records.put(keys[place], came)
-                    self._note(keys[place], came)
+                    self._keep(mine, came)
                 self.show("grading", done, len(todo))
                 if time.monotonic() - self.written > REFRESH_SECONDS:
                     self._write(complete=False)
+
+    def _keep(self, mine: _Asked, came: Result) -> None:
+        self.judged.learn(came, mine.answers)
+        self.records.put(mine.key, came, mine.answers)
+        passed_on = sum(exercise == mine.known.get(exercise.id) for exercise in came.exercises)
+        self.answers_passed_on += passed_on
+        self.answers_judged += len(came.exercises) - passed_on
+        self._note(mine.key, came)
 
     def _judging(self) -> Judging:
         if self.options.scheduler is None:
@@ -181,9 +203,10 @@ class _Run:
         scheduler = self.options.scheduler
         return lambda tasks, settings, _: judge_on_cluster(tasks, settings, scheduler)
 
-    def _tasks(self, todo: Sequence[str], keys: list[str]) -> Iterator[Task]:
+    def _tasks(self, todo: Sequence[str], asked: dict[int, _Asked]) -> Iterator[Task]:
         """The submissions, read when their turn comes: a large class does not fit into memory."""
         first = {row.key: row for row in reversed(self.rows)}
+        place = 0
         for key in todo:
             entry = first[key].entry
             assert entry is not None
@@ -196,8 +219,13 @@ class _Run:
             now = submission_fingerprint(handed_in.submission, self.lessons, self.fingerprint)
             for row in self._with(key):
                 row.key = now
-            keys.append(now)
-            yield Task(handed_in.submission, self.ids)
+            answers: dict[str, Answer] = {}
+            if not self.options.again:
+                answers = answers_in(handed_in.submission, self.course, self.exercises, self.fingerprint)
+            known = self.judged.known(answers)
+            asked[place] = _Asked(now, answers, known)
+            place += 1
+            yield Task(handed_in.submission, self.ids, known=known)
 
     def _with(self, key: str) -> list[_Row]:
         return [row for row in self.rows if row.key == key]
@@ -239,6 +267,8 @@ class _Run:
             seed=self.seed,
             seconds=round(time.monotonic() - self.started, 3),
             not_graded_now=self.kept,
+            answers_judged=self.answers_judged,
+            answers_passed_on=self.answers_passed_on,
             complete=complete,
         )
         write_outputs(grades, self.made, self.options.out)

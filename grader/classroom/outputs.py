@@ -80,6 +80,8 @@ def _summary(grades: ClassGrades, made: Mapping[str, str]) -> dict[str, Any]:
         "isolation": grades.isolation,
         "complete": grades.complete,
         "seconds": grades.seconds,
+        "answers_judged": grades.answers_judged,
+        "answers_passed_on": grades.answers_passed_on,
         "exercises": [exercise.id for exercise in grades.exercises],
         "students": [
             {

@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from grader.classroom.answers import Answer
 from grader.errors import GraderError
 from grader.replacing import DRAFT, replace_file
 from grader.result import Result, from_json, to_json
@@ -46,23 +47,25 @@ class Records:
 
     def get(self, key: str) -> Result | None:
         """The result of an earlier run; None if there is none that can be read."""
-        try:
-            data = json.loads(self._path(key).read_text(encoding="utf-8"))
-            result, output = from_json(data["result"]), data["output"]
-            return replace(
-                result, exercises=tuple(replace(e, output=str(output.get(e.id, ""))) for e in result.exercises)
-            )
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
-            return None
+        found = _read(self._path(key))
+        return found and found[0]
 
-    def put(self, key: str, result: Result) -> None:
-        """Keep a result.
+    def every(self) -> Iterator[tuple[Result, dict[str, Answer]]]:
+        """All results of earlier runs, also of what has changed since, and the answers that each came of."""
+        for path in sorted(self.folder.glob("*.json")):
+            found = _read(path)
+            if found:
+                yield found
+
+    def put(self, key: str, result: Result, answers: Mapping[str, Answer]) -> None:
+        """Keep a result, and the answers that it came of by exercise id.
 
         Raises:
             GraderError: it cannot be written.
         """
         output = {exercise.id: exercise.output for exercise in result.exercises if exercise.output}
-        write_whole(self._path(key), json.dumps({"result": to_json(result), "output": output}))
+        came_of = {name: [answer.key, answer.line] for name, answer in answers.items()}
+        write_whole(self._path(key), json.dumps({"result": to_json(result), "output": output, "answers": came_of}))
 
     def keep_only(self, keys: Collection[str]) -> None:
         """Forget all others, and drafts that a run left behind when it was killed."""
@@ -74,3 +77,14 @@ class Records:
 
     def _path(self, key: str) -> Path:
         return self.folder / f"{key}.json"
+
+
+def _read(path: Path) -> tuple[Result, dict[str, Answer]] | None:
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+        result, output = from_json(data["result"]), data["output"]
+        answers = {name: Answer(str(key), int(line)) for name, (key, line) in data["answers"].items()}
+        exercises = tuple(replace(e, output=str(output.get(e.id, ""))) for e in result.exercises)
+        return replace(result, exercises=exercises), answers
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None

@@ -25,6 +25,11 @@ def show_class(grades: ClassGrades, out: Path) -> None:
     counts += [f"{len(problems)} to be looked at"] if problems else []
     counts += [f"{len(missing)} without a submission"] if missing else []
     screen.print(Text(f"{len(grades.students)} students: {', '.join(counts)}.", style="bold"))
+    if grades.answers_passed_on:
+        every = grades.answers_judged + grades.answers_passed_on
+        screen.print(
+            f"{grades.answers_judged} of {every} answers were judged: the others are the same text as one of them."
+        )
     if graded:
         percents = sorted(student.percent or 0.0 for student in graded)
         middle, mean = number(statistics.median(percents)), number(statistics.fmean(percents))

@@ -66,7 +66,10 @@ def grade_a_class(
         ),
     ] = AudienceChoice.instructor,
     again: Annotated[
-        bool, typer.Option("--again", help="Grade all anew, also what has not changed since the last run.")
+        bool,
+        typer.Option(
+            "--again", help="Judge all anew, also what has not changed since the last run, and each answer by itself."
+        ),
     ] = False,
     diagnosis: DiagnosisOption = True,
     seed: SeedOption = None,
@@ -93,8 +96,9 @@ def grade_a_class(
 ) -> None:
     """Grade every submission below DIR, on all cores.
 
-    Writes grades.csv, a page about the class, and a report for each student. A second run grades only what has
-    changed: a submission, the tests, or a version. Ctrl-C loses nothing: the same command goes on.
+    Writes grades.csv, a page about the class, and a report for each student. A second run judges only what has
+    changed: an answer, the tests, or a version. Answers that are the same text in several submissions are judged once.
+    Ctrl-C loses nothing: the same command goes on.
 
     Submissions are strangers' code, so the sandbox is required; `--isolation process` says that you trust them.
     Exit status: 0 graded, 1 the grader failed on some (the same command tries them again), 2 could not grade.

@@ -23,7 +23,11 @@ def report(points: float = 1.0) -> ClassReport:
         Way("j", "a pytest process each", 40.0, ours),
         Way("k", "nbgrader autograde", 150.0, theirs),
     )
-    sizes = (ClassSize(4, 10.0, 1.0, GB), ClassSize(10, 14.0, 1.0, 2 * GB), ClassSize(200, 230.0, 1.1, 2 * GB))
+    sizes = (
+        ClassSize(4, 10.0, 1.0, GB, 9, 12),
+        ClassSize(10, 14.0, 1.0, 2 * GB, 20, 30),
+        ClassSize(200, 230.0, 1.1, 2 * GB, 99, 600),
+    )
     return ClassReport(ways, sizes, "facts", ("note",), disagreements(ways[1:]))
 
 
@@ -33,7 +37,7 @@ def test_each_aim_is_worked_out_from_its_own_figures() -> None:
     assert (nbgrader_share.value, nbgrader_share.met) == (pytest.approx(1 / 15), False)
     assert (memory.value, memory.met) == (2.0, True)
     assert (growth.value, growth.met) == (1.1, True)
-    assert not class_aims(replace(report(), sizes=(ClassSize(4, 1, 1, 4 * GB),)))[2].met
+    assert not class_aims(replace(report(), sizes=(ClassSize(4, 1, 1, 4 * GB, 9, 12),)))[2].met
 
 
 def test_points_that_differ_are_said(capsys: pytest.CaptureFixture[str]) -> None:

@@ -20,6 +20,7 @@ from pathlib import Path
 import pytest
 
 from grader.classroom import grading
+from grader.classroom.answers import Answer
 from grader.classroom.arrival import Arrival, LatePolicy, read_policy
 from grader.classroom.fingerprint import run_fingerprint, submission_fingerprint
 from grader.classroom.grades import ClassGrades, StudentGrade
@@ -526,15 +527,17 @@ def test_a_record_that_is_damaged_is_none(tmp_path: Path, exercises: tuple[Exerc
     records = Records(tmp_path / "records")
     result = made_up(exercises, 1.0)
     result = replace(result, exercises=tuple(replace(e, output="said\n") for e in result.exercises))
-    records.put("key", result)
+    records.put("key", result, {"an/exercise/name": Answer("its key", 3)})
     assert records.get("key") == result
+    assert list(records.every()) == [(result, {"an/exercise/name": Answer("its key", 3)})]
     path = tmp_path / "records/key.json"
     for text in ("", "{", "[]", '{"result": {}, "output": {}}', path.read_text()[:-40]):
         path.write_text(text)
         assert records.get("key") is None
+        assert list(records.every()) == []
     assert records.get("other") is None
     (tmp_path / "records/.draft-x").touch()
-    records.put("other", result)
+    records.put("other", result, {})
     records.keep_only({"other"})
     assert [path.name for path in (tmp_path / "records").iterdir()] == ["other.json"]
 

@@ -6,7 +6,7 @@ import __future__
 import linecache
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import CodeType, ModuleType
@@ -102,6 +102,19 @@ def load_lesson(
             if required:
                 raise
     return Names(module)
+
+
+def which_run(lessons: Sequence[Mapping[str, Any]]) -> list[bool]:
+    """Which of some lessons run without raising, one after another in this process; each as `load_lesson` takes it."""
+    return [_runs(lesson) for lesson in lessons]
+
+
+def _runs(lesson: Mapping[str, Any]) -> bool:
+    try:
+        load_lesson(**lesson)
+    except BaseException:
+        return False
+    return True
 
 
 def _show_source(filename: str, text: str) -> None:

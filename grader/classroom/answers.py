@@ -1,0 +1,244 @@
+"""Knows answers that are the same text in several submissions: one is judged, and the others get what came of it.
+
+An answer to an exercise is all that can have a say in its result: the lesson's file and its modules, without functions,
+classes, imports and constants that this exercise never mentions, and that do nothing before somebody mentions them.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+import hashlib
+import pickle
+import re
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from grader.course import Course, Exercise, Lesson, suite_name
+from grader.hidden import hidden_file
+from grader.result import ExerciseResult, Result
+from grader.submission import LessonSource, Segment, Submission, statements_of
+
+MOST_CHARACTERS = 2**17  # of a lesson; the answers of a longer one are not compared
+_WORD = re.compile(r"\w+")
+# What chance, a busy machine or another submission could have brought about is not passed on.
+_PASSED_ON = frozenset(["passed", "failed", "not_attempted", "not_assessed"])
+# Importing these does nothing but give names: workers have them, or nothing comes of it.
+_QUIET_MODULES = frozenset(
+    (
+        "PIL PIL.Image bisect collections collections.abc copy csv dataclasses enum functools grader grader.data heapq "
+        "io itertools jaxtyping json math numbers numpy operator os os.path pandas pathlib random re statistics string "
+        "tempfile torch torch.autograd torch.func torch.nn torch.nn.functional torch.optim torch.optim.lr_scheduler "
+        "torch.utils.data torchvision torchvision.models torchvision.transforms torchvision.transforms.functional "
+        "torchvision.transforms.v2 typing warnings"
+    ).split()
+)
+_QUIET_DECORATORS = frozenset(["classmethod", "property", "staticmethod"])
+_CALLING = (ast.Call, ast.Await, ast.NamedExpr, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp, ast.Starred)
+# With these, code can find or run what it does not mention.
+_LOOKS_AROUND = re.compile(
+    r"\b(?:globals|locals|vars|exec|getattr|inspect|linecache|importlib|sys|gc|traceback|ctypes"
+    r"|__dict__|__globals__|__code__|__doc__|__file__|__import__)\b"
+    r"|(?<![.\w])eval\b"
+)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One exercise as one submission answers it: the digest of its text and of the run, and the line it begins at."""
+
+    key: str
+    line: int
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A statement of a lesson: the words in it, and the names that it gives, if that is all that it does."""
+
+    line: int
+    text: str
+    words: frozenset[str]
+    gives: frozenset[str] | None
+
+
+def answers_in(submission: Submission, course: Course, exercises: Sequence[Exercise], run: str) -> dict[str, Answer]:
+    """The answers of a submission, by exercise id; those that cannot be compared with others are left out.
+
+    Args:
+        course: with its solutions.
+        run: digest of everything else that results depend on; see grader.classroom.fingerprint.run_fingerprint.
+    """
+    found: dict[str, Answer] = {}
+    for lesson in course.lessons:
+        source = submission.lessons.get(lesson.id)
+        if source and not source.problem and sum(map(len, _texts(source))) <= MOST_CHARACTERS:
+            mine = [exercise for exercise in exercises if exercise.lesson_id == lesson.id]
+            found |= _answers_in_lesson(source, mine, asked_for(lesson), run)
+    return found
+
+
+@functools.lru_cache
+def asked_for(lesson: Lesson) -> frozenset[str]:
+    """What a lesson defines for its exercises and its hidden tests ask for, beside an exercise's own names."""
+    names: set[str] = set()
+    for node in ast.parse(lesson.text).body:
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            names.add(node.name)
+        elif isinstance(node, ast.Assign):
+            names |= {target.id for target in node.targets if isinstance(target, ast.Name)}
+    tests = hidden_file(suite_name(lesson.id)).decode()
+    return frozenset(names.intersection(_WORD.findall(tests)).difference(*(e.defines for e in lesson.exercises)))
+
+
+def _texts(source: LessonSource) -> Iterator[str]:
+    yield from (segment.source for segment in source.segments)
+    yield from (module.source for module in source.modules)
+
+
+def _answers_in_lesson(
+    source: LessonSource, exercises: Sequence[Exercise], asked: frozenset[str], run: str
+) -> dict[str, Answer]:
+    parts = list(_parts(source))
+    modules = [[module.name, module.source] for module in source.modules]
+    found = {}
+    for exercise in exercises:
+        own = [part.line for part in parts if part.gives and exercise.name in part.gives]
+        if own:
+            texts = [part.text for part in _needed(asked.union(exercise.defines), parts)]
+            if modules or any(map(_LOOKS_AROUND.search, texts)):
+                texts = [part.text for part in parts]
+            digest = hashlib.sha256(repr([run, exercise.id, modules, texts]).encode("utf-8", "surrogatepass"))
+            found[exercise.id] = Answer(digest.hexdigest(), own[0])
+    return found
+
+
+def _needed(names: frozenset[str], parts: Sequence[_Part]) -> list[_Part]:
+    """What has a say in what these names do: statements that do more than give a name, and those whose name is used."""
+    needed: dict[int, _Part] = {}
+    mentioned = names
+    while True:
+        for place, part in enumerate(parts):
+            if part.gives is None or not part.gives.isdisjoint(mentioned):
+                needed[place] = part
+        more = mentioned.union(*(part.words for part in needed.values()))
+        if more == mentioned:
+            return [needed[place] for place in sorted(needed)]
+        mentioned = more
+
+
+def _parts(source: LessonSource) -> Iterator[_Part]:
+    for segment in source.segments:
+        try:
+            statements = list(statements_of(ast.parse(segment.source), segment.source))
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            # It is not required, or the file does not run.
+            yield _part(segment, 1, segment.source, None)
+            continue
+        for node, line, text in statements:
+            yield _part(segment, line, text, _names_given(node), _without_docstrings(node, line, text))
+
+
+def _part(segment: Segment, line: int, text: str, gives: frozenset[str] | None, code: str | None = None) -> _Part:
+    words = frozenset(_WORD.findall(text if code is None else code))
+    return _Part(segment.first_line + line - 1, f"{segment.required} {text}", words, gives)
+
+
+def _without_docstrings(node: ast.stmt, line: int, text: str) -> str:
+    """A definition's text without the docstrings that fill whole lines: a name that they mention is not used.
+
+    Args:
+        line: number of the first line of `text`.
+    """
+    lines = text.split("\n")
+    methods = node.body if isinstance(node, ast.ClassDef) else []
+    for each in (node, *methods):
+        if isinstance(each, (ast.FunctionDef, ast.ClassDef)):
+            first, *others = each.body
+            start, end = first.lineno - line, (first.end_lineno or first.lineno) - line
+            alone = not lines[start][: first.col_offset].strip() and all(
+                other.lineno - line > end for other in others[:1]
+            )
+            if alone and isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
+                lines[start : end + 1] = [""] * (end + 1 - start)
+    return "\n".join(lines)
+
+
+def _names_given(node: ast.stmt) -> frozenset[str] | None:
+    """The names that a statement gives, or None if running it may do more than that."""
+    if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+        names, quiet = [node.name], _only_defines(node)
+    elif isinstance(node, ast.Import):
+        names = [(each.asname or each.name).split(".")[0] for each in node.names]
+        quiet = all(each.name in _QUIET_MODULES for each in node.names)
+    elif isinstance(node, ast.ImportFrom):
+        names = [each.asname or each.name for each in node.names]
+        # What begins with an underscore may be a module that is imported by this.
+        quiet = not node.level and node.module in _QUIET_MODULES and not any(e.name[0] in "*_" for e in node.names)
+    elif isinstance(node, (ast.Assign, ast.AnnAssign)):
+        targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+        names = [target.id for target in targets if isinstance(target, ast.Name)]
+        quiet = len(names) == len(targets) and _calls_nothing(node)
+    else:
+        names, quiet = [], isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+    # Names like __builtins__ mean something to Python itself.
+    return frozenset(names) if quiet and not any(name.startswith("__") for name in names) else None
+
+
+def _only_defines(node: ast.FunctionDef | ast.ClassDef) -> bool:
+    """Whether a definition calls nothing before somebody calls what it defines."""
+    if isinstance(node, ast.FunctionDef):
+        return not node.decorator_list and _is_quiet_head(node)
+    plain = not node.decorator_list and not node.keywords and all(map(_calls_nothing, node.bases))
+    return plain and all(map(_is_quiet_in_class, node.body))
+
+
+def _is_quiet_head(node: ast.FunctionDef) -> bool:
+    arguments = node.args
+    every = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs, arguments.vararg, arguments.kwarg]
+    return all(map(_calls_nothing, [*every, *arguments.defaults, *arguments.kw_defaults, node.returns]))
+
+
+def _is_quiet_in_class(node: ast.stmt) -> bool:
+    if isinstance(node, ast.FunctionDef):
+        known = all(isinstance(each, ast.Name) and each.id in _QUIET_DECORATORS for each in node.decorator_list)
+        # Python calls these two for a class, the others for its instances.
+        return known and node.name not in ("__init_subclass__", "__class_getitem__") and _is_quiet_head(node)
+    return isinstance(node, ast.Pass) or _names_given(node) is not None
+
+
+def _calls_nothing(node: ast.AST | None) -> bool:
+    return node is None or not any(isinstance(each, _CALLING) for each in ast.walk(node))
+
+
+class JudgedAnswers:
+    """What came of answers that were judged."""
+
+    def __init__(self) -> None:
+        self._results: dict[str, tuple[int, bytes]] = {}  # packed: a class has thousands
+
+    def learn(self, result: Result, answers: Mapping[str, Answer]) -> None:
+        """Keep what came of a submission's answers, as far as it would come of the same answers again."""
+        for exercise in result.exercises:
+            answer = answers.get(exercise.id)
+            if answer and answer.key not in self._results and _can_be_passed_on(exercise):
+                self._results[answer.key] = answer.line, zlib.compress(pickle.dumps(exercise), 1)
+
+    def known(self, answers: Mapping[str, Answer]) -> dict[str, ExerciseResult]:
+        """What comes of these answers if their files run, by exercise id, as far as it is known."""
+        return {name: self._result(answer) for name, answer in answers.items() if answer.key in self._results}
+
+    def _result(self, answer: Answer) -> ExerciseResult:
+        line, packed = self._results[answer.key]
+        exercise: ExerciseResult = pickle.loads(zlib.decompress(packed))
+        tests = (
+            replace(test, line=None if test.line is None else test.line + answer.line - line) for test in exercise.tests
+        )
+        return replace(exercise, tests=tuple(tests))
+
+
+def _can_be_passed_on(exercise: ExerciseResult) -> bool:
+    # A message that names a line names the file too.
+    return all(
+        test.status in _PASSED_ON and (test.line is None or test.status == "not_attempted") for test in exercise.tests
+    )
