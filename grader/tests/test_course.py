@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 from pathlib import Path
 
@@ -14,10 +15,12 @@ from grader.course import (
     defined_names,
     in_words,
     load_course,
+    marked_exercise,
     read_bank,
     read_catalogue,
     read_lesson,
     read_solutions,
+    suite_path,
     suite_tests,
     with_answer,
 )
@@ -297,10 +300,14 @@ def test_the_tests_of_a_suite_are_read_without_running_it(root: Path) -> None:
     assert suite_tests(root / "tests" / "none.py") == {}
 
 
-def test_a_suite_that_is_not_python_is_an_error_with_its_line(root: Path) -> None:
-    write(root, {"tests/tensors/test_views.py": "x = 1\ndef f(:\n"})
-    with pytest.raises(CourseError, match=r"^tests/tensors/test_views\.py:2: "):
-        suite_tests(root / "tests" / "tensors" / "test_views.py")
+def test_each_suite_of_the_course_is_read_as_python_reads_it() -> None:
+    for lesson in load_course().lessons:
+        tests: dict[str, tuple[str, ...]] = {}
+        for node in ast.parse(suite_path(lesson.id).read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.ClassDef) and (name := marked_exercise(node)):
+                names = [item.name for item in node.body if isinstance(item, ast.FunctionDef)]
+                tests[name] = tests.get(name, ()) + tuple(in_words(name) for name in names if name.startswith("test_"))
+        assert {exercise.name: exercise.tests for exercise in lesson.exercises} == tests
 
 
 def test_names_of_tests_in_words() -> None:
