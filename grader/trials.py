@@ -7,14 +7,11 @@ from dataclasses import dataclass
 
 from grader.course import Course
 from grader.desk import DeskSettings, Task, cores, judge_all
-from grader.diagnosis import Diagnostician
 from grader.errors import GraderFailed
-from grader.grading import worker_pool
-from grader.judge import EXERCISE_SECONDS, judge
 from grader.result import ExerciseResult
 from grader.submission import LessonSource, Segment, Submission
 
-WORTH_A_PROCESS = 20  # trials: with fewer, starting another process takes longer than it saves
+WORTH_A_DESK = 10  # trials: with fewer for each, another desk takes longer to get going than it saves
 
 
 @dataclass(frozen=True)
@@ -42,7 +39,7 @@ class TrialSettings:
     names: tuple[str, ...]
     seed: int
     isolation: str = "auto"
-    seconds: float = EXERCISE_SECONDS
+    seconds: float = 10.0
     diagnosis_seconds: float = 0.0
 
 
@@ -54,30 +51,7 @@ def run_trials(
     Raises:
         GraderError: the course cannot be judged at all.
     """
-    jobs = min(cores(), max(1, len(trials) // WORTH_A_PROCESS))
-    if jobs == 1:
-        # In this process, which most often has torch already.
-        chosen = [course.exercise(name) for name in settings.names]
-        with worker_pool(chosen, course, settings.isolation, "off") as pool:
-            diagnostician = None
-            if settings.diagnosis_seconds:
-                diagnostician = Diagnostician(course, pool, settings.diagnosis_seconds)
-            for place, trial in enumerate(trials):
-                mine = [course.exercise(name) for name in trial.exercises]
-                yield (
-                    place,
-                    judge(
-                        trial.submission,
-                        mine,
-                        pool,
-                        seed=settings.seed,
-                        seconds=settings.seconds,
-                        gpu="off",
-                        until_failure=trial.until_failure,
-                        diagnostician=diagnostician,
-                    ).exercises,
-                )
-        return
+    jobs = min(cores(), max(1, len(trials) // WORTH_A_DESK))
     at_desks = DeskSettings(
         settings.names,
         settings.seed,
