@@ -170,7 +170,7 @@ def _serve(caller: _Caller) -> None:
         from grader.suites import keep_suites
 
         gc.enable()
-
+        gc.set_threshold(20_000)  # Each test makes thousands of objects, and next to none in cycles.
         replies = KnownReplies()
         keep_suites(
             list(dict.fromkeys(exercise.lesson_id for exercise in prepared)),

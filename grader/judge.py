@@ -26,6 +26,7 @@ from grader.workers import WorkerObserver, WorkerPool
 
 EXERCISE_SECONDS = 10.0
 MESSAGE_CHARACTERS = 2000
+LONGEST = pytest.StashKey[float]()  # seconds that a test has taken in one run
 MOST_KEPT_BYTES = 256 * 2**20  # of what failing exercises were asked and said, for their diagnosis
 
 
@@ -75,6 +76,10 @@ class _Session:
             marker = item.get_closest_marker("weight")
             weight = float(marker.args[0]) if marker else 1.0
             self.outcomes[item.nodeid] = _Outcome(item.stash[plugin.EXERCISE], in_words(item.name), weight)
+        if self.until_failure:
+            # The one that takes long comes last: most wrong answers fail before. sort() keeps exercises together.
+            first = {item.stash[plugin.EXERCISE].id: place for place, item in reversed(list(enumerate(items)))}
+            items.sort(key=lambda item: (first[item.stash[plugin.EXERCISE].id], item.stash.get(LONGEST, 0.0)))
 
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
         # pytest's own interruptions, as after an error in collection, derive from KeyboardInterrupt.
@@ -99,6 +104,7 @@ class _Session:
         """Note the outcome, and give pytest a report without the traceback that it would format for nobody."""
         outcome = self.outcomes[item.nodeid]
         outcome.seconds += call.duration
+        item.stash[LONGEST] = max(item.stash.get(LONGEST, 0.0), outcome.seconds)
         error = call.excinfo.value if call.excinfo else None
         if plugin.NOT_ASSESSED in item.stash:
             outcome.status, outcome.message = "not_assessed", item.stash[plugin.NOT_ASSESSED]

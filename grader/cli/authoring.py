@@ -30,7 +30,11 @@ def check(
         bool, typer.Option("-v", "--verbose", help="Name the tests that caught each wrong answer.")
     ] = False,
     quick: Annotated[
-        bool, typer.Option("--quick", help="Ask a wrong answer nothing more once it has failed a test; not with -v.")
+        bool,
+        typer.Option(
+            "--quick",
+            help="Ask a wrong answer nothing more once it has failed a test, and fewer that do nothing; not with -v.",
+        ),
     ] = False,
     mutants: Annotated[
         bool, typer.Option("--mutants", help="Change the solutions a little, in every way: does a test notice?")
