@@ -12,6 +12,7 @@ import hashlib
 import pickle
 import re
 import zlib
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -29,12 +30,22 @@ _QUIET_MODULES = frozenset(
     (
         "PIL PIL.Image bisect collections collections.abc copy csv dataclasses enum functools grader grader.data heapq "
         "io itertools jaxtyping json math numbers numpy operator os os.path pandas pathlib random re statistics string "
-        "tempfile torch torch.autograd torch.func torch.nn torch.nn.functional torch.optim torch.optim.lr_scheduler "
-        "torch.utils.data torchvision torchvision.models torchvision.transforms torchvision.transforms.functional "
-        "torchvision.transforms.v2 typing warnings"
+        "tempfile textwrap torch torch.autograd torch.func torch.nn torch.nn.functional torch.optim "
+        "torch.optim.lr_scheduler torch.utils.data torchvision torchvision.models torchvision.transforms "
+        "torchvision.transforms.functional torchvision.transforms.v2 typing warnings"
     ).split()
 )
-_QUIET_DECORATORS = frozenset(["classmethod", "property", "staticmethod"])
+# Deriving from these runs nothing of the class that derives, as an Enum would.
+_QUIET_BASES = frozenset(
+    (
+        "object torch.autograd.Function torch.nn.Conv2d torch.nn.Linear torch.nn.Module torch.nn.Sequential "
+        "torch.optim.Optimizer torch.utils.data.Dataset torch.utils.data.IterableDataset torch.utils.data.Sampler "
+        "typing.NamedTuple"
+    ).split()
+)
+_QUIET_DECORATORS = frozenset(
+    ["property", "staticmethod", "torch.enable_grad", "torch.inference_mode", "torch.no_grad"]
+)
 _CALLING = (ast.Call, ast.Await, ast.NamedExpr, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp, ast.Starred)
 # With these, code can find or run what it does not mention.
 _LOOKS_AROUND = re.compile(
@@ -54,12 +65,13 @@ class Answer:
 
 @dataclass(frozen=True)
 class _Part:
-    """A statement of a lesson: the words in it, and the names that it gives, if that is all that it does."""
+    """A statement of a lesson: the words in it, the names that it gives, and whether that is all that it does."""
 
     line: int
     text: str
     words: frozenset[str]
-    gives: frozenset[str] | None
+    gives: frozenset[str]
+    quiet: bool
 
 
 def answers_in(submission: Submission, course: Course, exercises: Sequence[Exercise], run: str) -> dict[str, Answer]:
@@ -99,11 +111,11 @@ def _texts(source: LessonSource) -> Iterator[str]:
 def _answers_in_lesson(
     source: LessonSource, exercises: Sequence[Exercise], asked: frozenset[str], run: str
 ) -> dict[str, Answer]:
-    parts = list(_parts(source))
+    parts = _parts(source)
     modules = [[module.name, module.source] for module in source.modules]
     found = {}
     for exercise in exercises:
-        own = [part.line for part in parts if part.gives and exercise.name in part.gives]
+        own = [part.line for part in parts if exercise.name in part.gives]
         if own:
             texts = [part.text for part in _needed(asked.union(exercise.defines), parts)]
             if modules or any(map(_LOOKS_AROUND.search, texts)):
@@ -119,7 +131,7 @@ def _needed(names: frozenset[str], parts: Sequence[_Part]) -> list[_Part]:
     mentioned = names
     while True:
         for place, part in enumerate(parts):
-            if part.gives is None or not part.gives.isdisjoint(mentioned):
+            if not (part.quiet and part.gives.isdisjoint(mentioned)):
                 needed[place] = part
         more = mentioned.union(*(part.words for part in needed.values()))
         if more == mentioned:
@@ -127,21 +139,66 @@ def _needed(names: frozenset[str], parts: Sequence[_Part]) -> list[_Part]:
         mentioned = more
 
 
-def _parts(source: LessonSource) -> Iterator[_Part]:
-    for segment in source.segments:
-        try:
-            statements = list(statements_of(ast.parse(segment.source), segment.source))
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
-            # It is not required, or the file does not run.
-            yield _part(segment, 1, segment.source, None)
-            continue
-        for node, line, text in statements:
-            yield _part(segment, line, text, _names_given(node), _without_docstrings(node, line, text))
+def _parts(source: LessonSource) -> list[_Part]:
+    statements = [(segment, *each) for segment in source.segments for each in _statements(segment)]
+    origins = _origins([node for _, node, _, _ in statements if node])
+    given = Counter(name for _, node, _, _ in statements if node for name in _names_given(node))
+    parts = []
+    for segment, node, line, text in statements:
+        parts.append(_part(segment, node, line, text, origins))
+        if isinstance(node, ast.ClassDef) and parts[-1].quiet and given[node.name] == 1:
+            origins[node.name] = "object"  # Deriving from it runs no more than that.
+    return parts
 
 
-def _part(segment: Segment, line: int, text: str, gives: frozenset[str] | None, code: str | None = None) -> _Part:
-    words = frozenset(_WORD.findall(text if code is None else code))
-    return _Part(segment.first_line + line - 1, f"{segment.required} {text}", words, gives)
+def _statements(segment: Segment) -> list[tuple[ast.stmt | None, int, str]]:
+    try:
+        return list(statements_of(ast.parse(segment.source), segment.source))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        # It is not required, or the file does not run.
+        return [(None, 1, segment.source)]
+
+
+def _origins(nodes: Sequence[ast.stmt]) -> dict[str, str | None]:
+    """What the names that a lesson imports stand for, like torch.nn for nn; None where that is not clear."""
+    found: dict[str, set[str | None]] = {}
+    for node in nodes:
+        for name in _names_given(node):
+            found.setdefault(name, set())
+        if isinstance(node, ast.Import):
+            for each in node.names:
+                root = each.name.split(".")[0]
+                found[each.asname or root].add(each.name if each.asname else root)
+        elif isinstance(node, ast.ImportFrom):
+            for each in node.names:
+                found[each.asname or each.name].add(f"{node.module}.{each.name}")
+        else:
+            for name in _names_given(node):
+                found[name].add(None)
+    return {name: origins.pop() if len(origins) == 1 else None for name, origins in found.items()}
+
+
+def _names_given(node: ast.stmt) -> list[str]:
+    """The names that a definition, an import or an assignment gives."""
+    if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+        return [node.name]
+    if isinstance(node, ast.Import):
+        return [each.asname or each.name.split(".")[0] for each in node.names]
+    if isinstance(node, ast.ImportFrom):
+        return [each.asname or each.name for each in node.names]
+    return [target.id for target in _targets(node) if isinstance(target, ast.Name)]
+
+
+def _targets(node: ast.stmt) -> list[ast.expr]:
+    """What is assigned to; the names in `a, b = 1, 2` one by one."""
+    targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
+    return [each for target in targets for each in (target.elts if isinstance(target, ast.Tuple) else [target])]
+
+
+def _part(segment: Segment, node: ast.stmt | None, line: int, text: str, origins: Mapping[str, str | None]) -> _Part:
+    words = frozenset(_WORD.findall(_without_docstrings(node, line, text) if node else text))
+    names, quiet = (_names_given(node), _is_quiet(node, origins)) if node else ([], False)
+    return _Part(segment.first_line + line - 1, f"{segment.required} {text}", words, frozenset(names), quiet)
 
 
 def _without_docstrings(node: ast.stmt, line: int, text: str) -> str:
@@ -156,55 +213,59 @@ def _without_docstrings(node: ast.stmt, line: int, text: str) -> str:
         if isinstance(each, (ast.FunctionDef, ast.ClassDef)):
             first, *others = each.body
             start, end = first.lineno - line, (first.end_lineno or first.lineno) - line
-            alone = not lines[start][: first.col_offset].strip() and all(
-                other.lineno - line > end for other in others[:1]
-            )
+            alone = not lines[start][: first.col_offset].strip() and all(o.lineno - line > end for o in others[:1])
             if alone and isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
                 lines[start : end + 1] = [""] * (end + 1 - start)
     return "\n".join(lines)
 
 
-def _names_given(node: ast.stmt) -> frozenset[str] | None:
-    """The names that a statement gives, or None if running it may do more than that."""
-    if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
-        names, quiet = [node.name], _only_defines(node)
-    elif isinstance(node, ast.Import):
-        names = [(each.asname or each.name).split(".")[0] for each in node.names]
-        quiet = all(each.name in _QUIET_MODULES for each in node.names)
-    elif isinstance(node, ast.ImportFrom):
-        names = [each.asname or each.name for each in node.names]
-        # What begins with an underscore may be a module that is imported by this.
-        quiet = not node.level and node.module in _QUIET_MODULES and not any(e.name[0] in "*_" for e in node.names)
-    elif isinstance(node, (ast.Assign, ast.AnnAssign)):
-        targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-        names = [target.id for target in targets if isinstance(target, ast.Name)]
-        quiet = len(names) == len(targets) and _calls_nothing(node)
-    else:
-        names, quiet = [], isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
-    # Names like __builtins__ mean something to Python itself.
-    return frozenset(names) if quiet and not any(name.startswith("__") for name in names) else None
-
-
-def _only_defines(node: ast.FunctionDef | ast.ClassDef) -> bool:
-    """Whether a definition calls nothing before somebody calls what it defines."""
+def _is_quiet(node: ast.stmt, origins: Mapping[str, str | None]) -> bool:
+    """Whether all that a statement does is to give names, which mean nothing to Python itself as __builtins__ does."""
+    if any(name.startswith("__") for name in _names_given(node)):
+        return False
     if isinstance(node, ast.FunctionDef):
-        return not node.decorator_list and _is_quiet_head(node)
-    plain = not node.decorator_list and not node.keywords and all(map(_calls_nothing, node.bases))
-    return plain and all(map(_is_quiet_in_class, node.body))
+        return not node.decorator_list and _has_quiet_head(node)
+    if isinstance(node, ast.ClassDef):
+        known = all(_origin(base, origins) in _QUIET_BASES for base in node.bases)
+        # What the class itself gives is nearer to its decorators than what the names stand for elsewhere.
+        nearer = {**origins, **dict.fromkeys(name for each in node.body for name in _names_given(each))}
+        inside = all(_is_quiet_in_class(each, nearer) for each in node.body)
+        return known and inside and not node.decorator_list and not node.keywords
+    if isinstance(node, ast.Import):
+        return all(each.name in _QUIET_MODULES for each in node.names)
+    if isinstance(node, ast.ImportFrom):
+        # What begins with an underscore may be a module that is imported by this.
+        plain = not any(each.name[0] in "*_" for each in node.names)
+        return plain and not node.level and node.module in _QUIET_MODULES
+    if isinstance(node, (ast.Assign, ast.AnnAssign)):
+        return all(isinstance(target, ast.Name) for target in _targets(node)) and _calls_nothing(node)
+    return isinstance(node, ast.Pass) or (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))
 
 
-def _is_quiet_head(node: ast.FunctionDef) -> bool:
+def _is_quiet_in_class(node: ast.stmt, origins: Mapping[str, str | None]) -> bool:
+    if not isinstance(node, ast.FunctionDef):
+        return not isinstance(node, ast.ClassDef) and _is_quiet(node, origins)
+    known = all(_origin(decorator, origins) in _QUIET_DECORATORS for decorator in node.decorator_list)
+    # Python calls these two for a class, the others for its instances.
+    return known and node.name not in ("__init_subclass__", "__class_getitem__") and _has_quiet_head(node)
+
+
+def _has_quiet_head(node: ast.FunctionDef) -> bool:
     arguments = node.args
     every = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs, arguments.vararg, arguments.kwarg]
     return all(map(_calls_nothing, [*every, *arguments.defaults, *arguments.kw_defaults, node.returns]))
 
 
-def _is_quiet_in_class(node: ast.stmt) -> bool:
-    if isinstance(node, ast.FunctionDef):
-        known = all(isinstance(each, ast.Name) and each.id in _QUIET_DECORATORS for each in node.decorator_list)
-        # Python calls these two for a class, the others for its instances.
-        return known and node.name not in ("__init_subclass__", "__class_getitem__") and _is_quiet_head(node)
-    return isinstance(node, ast.Pass) or _names_given(node) is not None
+def _origin(node: ast.expr, origins: Mapping[str, str | None]) -> str | None:
+    """What a base or a decorator is called where it comes from, without arguments: torch.no_grad for `no_grad()`."""
+    if isinstance(node, ast.Call) and not node.args and not node.keywords:
+        return _origin(node.func, origins)
+    if isinstance(node, ast.Subscript) and _calls_nothing(node.slice):
+        return _origin(node.value, origins)
+    if isinstance(node, ast.Attribute):
+        above = _origin(node.value, origins)
+        return above and f"{above}.{node.attr}"
+    return origins.get(node.id, node.id) if isinstance(node, ast.Name) else None
 
 
 def _calls_nothing(node: ast.AST | None) -> bool:

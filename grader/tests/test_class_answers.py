@@ -78,6 +78,12 @@ def answer(course: Course, text: str, name: str = SHARES, run: str = "run", **fi
         ("\nclass Table", "\ndef strange(x=3):\n    return exec(x)\n\n\nclass Table"),
         ("    return 0\n", "    return shares_storage(t, t)\n"),
         ("class Table:", "class Table(torch.nn.Module):"),
+        ("class Table:", "class Base:\n    pass\n\nclass Table(Base):"),
+        ("class Table:", "class Table(torch.utils.data.Sampler[int]):"),
+        ("\nclass Table", "\nunused, another = 3, 4\n\n\nclass Table"),
+        ("    width = 3", "    @property\n    def wide(self):\n        return 3"),
+        ("    width = 3", "    @staticmethod\n    @torch.no_grad()\n    def wide():\n        return 3"),
+        ("class Table:", "from torch.utils.data import Dataset as Rows\nclass Table(Rows):"),
         ("\nclass Table", "\nunused = [1, 2] + [3]\n\n\nclass Table"),
         ("Nobody uses it.", "It stands beside `shares_storage`."),
     ],
@@ -106,9 +112,20 @@ def test_what_an_answer_does_not_mention_makes_no_difference(course: Course, old
         ("    width = 3", "    torch.softmax = None"),
         ("    width = 3", "    width = torch.manual_seed(0)"),
         ("    width = 3", "    def __init_subclass__(cls):\n        torch.softmax = None"),
-        ("    width = 3", "    @torch.no_grad()\n    def call(self):\n        pass"),
+        ("    width = 3", "    property = pointer\n    @property\n    def wide(self):\n        return 3"),
+        ("    width = 3", "    import enum\n    object = enum.Enum\n    class Inner(object):\n        pass"),
+        ("    width = 3", "    @torch.compile\n    def call(self):\n        pass"),
+        ("    width = 3", "    @classmethod\n    @property\n    def call(cls):\n        pass"),
+        ("    width = 3", "    @property\n    def call(cls):\n        pass\n\ndef property(f):\n    pass"),
         ("class Table:", "class Table(metaclass=Other):"),
         ("class Table:", "@print\nclass Table:"),
+        ("class Table:", "from enum import Enum\nclass Table(Enum):"),
+        ("class Table:", "from enum import Enum as Dataset\nclass Table(Dataset):"),
+        ("class Table:", "import enum\nnn = enum\nclass Table(nn.Enum):"),
+        ("class Table:", "import enum\nobject = enum.Enum\nclass Table(object):"),
+        ("class Table:", "class Base:\n    def __init_subclass__(cls):\n        pass\n\nclass Table(Base):"),
+        ("class Table:", "class Base:\n    pass\n\nfrom enum import Enum as Base\n\nclass Table(Base):"),
+        ("class Table:", "class Table(Base):\n    pass\n\nclass Base:"),
         ("def element_offset(t, index):", "@print\ndef element_offset(t, index):"),
         ("def element_offset(t, index):", "def element_offset(t, index=print()):"),
         ("def element_offset(t, index):", "def element_offset(t, index: [print(x) for x in 'ab']):"),
@@ -129,6 +146,13 @@ def test_an_answer_that_can_look_around_is_the_same_only_in_the_same_file(course
     assert answer(course, looking).key != answer(course, looking.replace("return 0", "return 1")).key
 
 
+def test_an_answer_that_does_more_than_define_is_one_too(course: Course) -> None:
+    decorated = TEXT.replace("def shares_storage", "@print\ndef shares_storage")
+    found = answer(course, decorated)
+    assert found.key != answer(course, TEXT).key
+    assert found.line == TEXT[: TEXT.index("def shares_storage")].count("\n") + 1
+
+
 def test_an_answer_depends_on_the_run_the_exercise_and_modules_beside_it(course: Course) -> None:
     first = answer(course, TEXT)
     assert answer(course, TEXT, run="another").key != first.key
@@ -143,7 +167,6 @@ def test_an_answer_depends_on_the_run_the_exercise_and_modules_beside_it(course:
 def test_what_cannot_be_compared_has_no_answer(course: Course) -> None:
     for text in (
         "def shares_storage(a, b:\n",
-        "@print\ndef shares_storage(a, b):\n    pass\n",
         TEXT + "# " + "x" * 2**17,
     ):
         assert SHARES not in answers_in(submission(text), course, course.exercises, "run"), text[:30]
