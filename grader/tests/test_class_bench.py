@@ -32,9 +32,11 @@ def report(points: float = 1.0) -> ClassReport:
 
 
 def test_each_aim_is_worked_out_from_its_own_figures() -> None:
-    pytest_share, nbgrader_share, memory, growth = class_aims(report())
+    pytest_share, large_pytest_share, nbgrader_share, large_nbgrader_share, memory, growth = class_aims(report())
     assert (pytest_share.value, pytest_share.met) == (0.25, True)
+    assert large_pytest_share.value == pytest.approx(230 / 200 / 40)
     assert (nbgrader_share.value, nbgrader_share.met) == (pytest.approx(1 / 15), False)
+    assert (large_nbgrader_share.value, large_nbgrader_share.met) == (pytest.approx(230 / 200 / 150), True)
     assert (memory.value, memory.met) == (2.0, True)
     assert (growth.value, growth.met) == (1.1, True)
     assert not class_aims(replace(report(), sizes=(ClassSize(4, 1, 1, 4 * GB, 9, 12),)))[2].met
