@@ -30,7 +30,7 @@ help: ## show this list
 	@echo "make grade SUBMISSION=path     grades another folder, .py file or notebook"
 	@echo "make grade EXERCISE=name       grades one exercise; OPTIONS='--seed 7' passes options on"
 
-setup: $(STAMP) ## install into .venv (a minute or two); again only when requirements.lock changed
+setup: $(STAMP) ## install into .venv (two or three minutes); again only when requirements.lock changed
 
 # course.pth lets a lesson say `from grader.data import data_file`, whatever folder it runs in.
 # The stamp holds the lock that was installed, so that a fresh checkout of the same lock installs nothing.
@@ -38,7 +38,7 @@ setup: $(STAMP) ## install into .venv (a minute or two); again only when require
 # packages come with files that are not for this Python, hence || true.
 $(STAMP): requirements.lock
 	@if ! cmp -s requirements.lock $(STAMP); then \
-	    echo "Setting up $(VENV): installing PyTorch and the other packages. This takes a minute or two, once."; \
+	    echo "Setting up $(VENV): installing PyTorch and the other packages. This takes two or three minutes, once."; \
 	    $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	        || { echo "Python 3.11 or later is needed: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 2; }; \
 	    $(VENV)/bin/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV) || exit 2; \

@@ -162,7 +162,8 @@ class _Run:
         if not todo:
             return
         if not self.options.again:
-            for result, answers in self.records.every():
+            for number, (result, answers) in enumerate(self.records.every()):
+                self.show("reading earlier results", number, len(self.rows))
                 self.judged.learn(result, answers)
         asked: dict[int, _Asked] = {}
         settings = DeskSettings(
