@@ -208,7 +208,7 @@ def show_class_report(report: ClassReport) -> None:
     screen.print()
     growth = table_of("Class of", "Total", "Each", "Judged", "Memory")
     for size in report.sizes:
-        judged, memory = f"{size.judged} of {size.answers}", f"{size.memory / 2**30:.2f} GB"
+        judged, memory = f"{size.judged}/{size.answers}", f"{size.memory / 2**30:.2f} GB"
         growth.add_row(str(size.count), f"{size.seconds:.1f} s", f"{size.each:.2f} s", judged, memory)
     screen.print(growth)
     screen.print()
