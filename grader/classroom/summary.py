@@ -28,7 +28,7 @@ def show_class(grades: ClassGrades, out: Path) -> None:
     if grades.answers_passed_on:
         every = grades.answers_judged + grades.answers_passed_on
         screen.print(
-            f"{grades.answers_judged} of {every} answers were judged: the others are the same text as one of them."
+            f"{grades.answers_judged} of {every} answers were judged now: the others are the same text as one that was."
         )
     if graded:
         percents = sorted(student.percent or 0.0 for student in graded)
