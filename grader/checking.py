@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 
 from grader.build.exercises import generated_files, stub_text
 from grader.course import ROOT, Course, Exercise, KnownAnswer, Lesson, read_bank, suite_path, with_answer
+from grader.desk import DeskSettings
 from grader.result import ExerciseResult
-from grader.trials import Trial, TrialSettings, run_trials
+from grader.trials import Trial, run_trials
 
 LEAST_WRONG, LEAST_RIGHT, LEAST_HINTS = 4, 2, 2
 
@@ -89,9 +90,10 @@ def check_course(
         _check_declaration(row.exercise, course, banks[row.exercise.lesson_id], report)
     judged = [exercise for exercise in exercises if exercise.tests]
     checks = list(_checks(lessons, judged, banks, quick))
-    settings = TrialSettings(tuple(exercise.id for exercise in judged), seed, isolation)
+    ids = tuple(exercise.id for exercise in judged)
+    settings = DeskSettings(ids, seed, isolation, gpu="off", diagnosis_seconds=0.0)
     came: dict[int, tuple[ExerciseResult, ...]] = {}
-    for place, results in run_trials([trial for trial, _ in checks], settings, course):
+    for place, results in run_trials([trial for trial, _ in checks], settings):
         came[place] = results
         if progress:
             progress(checks[place][0].what, len(came), len(checks))

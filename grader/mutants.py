@@ -16,9 +16,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from grader.course import ROOT, Course, Exercise, KnownAnswer, Lesson, with_answer
+from grader.desk import DeskSettings
 from grader.errors import CourseError
 from grader.percent import read_cells
-from grader.trials import Trial, TrialSettings, run_trials
+from grader.trials import Trial, run_trials
 
 SECONDS = 4.0  # of waiting for one exercise: a changed loop may never end
 
@@ -110,9 +111,10 @@ def check_mutants(
         for turn in range(max(map(len, queues.values()), default=0))
     ]
     trials = [_trial(course, mutated) for mutated in rounds]
-    settings = TrialSettings(tuple(exercise.id for exercise in exercises), seed, isolation, seconds=SECONDS)
+    ids = tuple(exercise.id for exercise in exercises)
+    settings = DeskSettings(ids, seed, isolation, gpu="off", seconds=SECONDS, diagnosis_seconds=0.0)
     came: dict[int, set[str]] = {}
-    for place, results in run_trials(trials, settings, course):
+    for place, results in run_trials(trials, settings):
         came[place] = {
             result.id for result in results if all(t.status in ("passed", "not_assessed") for t in result.tests)
         }

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from grader.course import Course
 from grader.desk import DeskSettings, Task, cores, judge_all
 from grader.errors import GraderFailed
 from grader.result import ExerciseResult
@@ -32,36 +31,15 @@ class Trial:
         return Submission(self.what, sources)
 
 
-@dataclass(frozen=True)
-class TrialSettings:
-    """How the trials of a run are judged; see grader.judge.judge. `names` are the exercises to prepare for."""
-
-    names: tuple[str, ...]
-    seed: int
-    isolation: str = "auto"
-    seconds: float = 10.0
-    diagnosis_seconds: float = 0.0
-
-
-def run_trials(
-    trials: Sequence[Trial], settings: TrialSettings, course: Course
-) -> Iterator[tuple[int, tuple[ExerciseResult, ...]]]:
+def run_trials(trials: Sequence[Trial], settings: DeskSettings) -> Iterator[tuple[int, tuple[ExerciseResult, ...]]]:
     """Judge `trials`; give the place of each and its results, as they come.
 
     Raises:
         GraderError: the course cannot be judged at all.
     """
     jobs = min(cores(), max(1, len(trials) // WORTH_A_DESK))
-    at_desks = DeskSettings(
-        settings.names,
-        settings.seed,
-        settings.isolation,
-        "off",
-        settings.seconds,
-        settings.diagnosis_seconds,
-    )
     tasks = (Task(trial.submission, trial.exercises, trial.until_failure) for trial in trials)
-    for place, came in judge_all(tasks, at_desks, jobs):
+    for place, came in judge_all(tasks, settings, jobs):
         if isinstance(came, GraderFailed):
             raise came
         yield place, came.exercises

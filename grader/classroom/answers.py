@@ -93,12 +93,8 @@ def answers_in(submission: Submission, course: Course, exercises: Sequence[Exerc
 @functools.lru_cache
 def asked_for(lesson: Lesson) -> frozenset[str]:
     """What a lesson defines for its exercises and its hidden tests ask for, beside an exercise's own names."""
-    names: set[str] = set()
-    for node in ast.parse(lesson.text).body:
-        if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
-            names.add(node.name)
-        elif isinstance(node, ast.Assign):
-            names |= {target.id for target in node.targets if isinstance(target, ast.Name)}
+    nodes = [node for node in ast.parse(lesson.text).body if not _imported(node)]
+    names = {name for node in nodes for name in _names_given(node)}
     tests = hidden_file(suite_name(lesson.id)).decode()
     return frozenset(names.intersection(_WORD.findall(tests)).difference(*(e.defines for e in lesson.exercises)))
 
@@ -163,18 +159,9 @@ def _origins(nodes: Sequence[ast.stmt]) -> dict[str, str | None]:
     """What the names that a lesson imports stand for, like torch.nn for nn; None where that is not clear."""
     found: dict[str, set[str | None]] = {}
     for node in nodes:
+        imported = _imported(node)
         for name in _names_given(node):
-            found.setdefault(name, set())
-        if isinstance(node, ast.Import):
-            for each in node.names:
-                root = each.name.split(".")[0]
-                found[each.asname or root].add(each.name if each.asname else root)
-        elif isinstance(node, ast.ImportFrom):
-            for each in node.names:
-                found[each.asname or each.name].add(f"{node.module}.{each.name}")
-        else:
-            for name in _names_given(node):
-                found[name].add(None)
+            found.setdefault(name, set()).add(imported.get(name))
     return {name: origins.pop() if len(origins) == 1 else None for name, origins in found.items()}
 
 
@@ -182,11 +169,17 @@ def _names_given(node: ast.stmt) -> list[str]:
     """The names that a definition, an import or an assignment gives."""
     if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
         return [node.name]
+    return [*_imported(node), *(target.id for target in _targets(node) if isinstance(target, ast.Name))]
+
+
+def _imported(node: ast.stmt) -> dict[str, str]:
+    """What an import gives, by the name that it has from then on."""
     if isinstance(node, ast.Import):
-        return [each.asname or each.name.split(".")[0] for each in node.names]
+        roots = [(each, each.name.split(".")[0]) for each in node.names]
+        return {each.asname or root: each.name if each.asname else root for each, root in roots}
     if isinstance(node, ast.ImportFrom):
-        return [each.asname or each.name for each in node.names]
-    return [target.id for target in _targets(node) if isinstance(target, ast.Name)]
+        return {each.asname or each.name: f"{node.module}.{each.name}" for each in node.names}
+    return {}
 
 
 def _targets(node: ast.stmt) -> list[ast.expr]:

@@ -14,12 +14,13 @@ import torch
 from grader import workers
 from grader.comparing import Mismatch
 from grader.course import Course, KnownAnswer, read_bank, with_answer
+from grader.desk import DeskSettings
 from grader.diagnosis import Diagnostician, common, same
 from grader.judge import judge, prepare_diagnosis
 from grader.observing import Unanswered
 from grader.percent import read_cells
 from grader.result import Comparison, ExerciseResult
-from grader.trials import Trial, TrialSettings, run_trials
+from grader.trials import Trial, run_trials
 from grader.workers import WorkerObserver, WorkerPool
 
 FOLDER = Path(__file__).parent / "diagnosis"
@@ -70,8 +71,8 @@ def diagnosed(course: Course) -> list[tuple[Written, ExerciseResult]]:
         lesson = course.lesson(answer.exercise.rsplit("/", 1)[0])
         trials.append(Trial(answer.label, {lesson.id: with_answer(lesson, answer)}, (answer.exercise,)))
     names = tuple(dict.fromkeys(one.answer.exercise for one in answers))
-    settings = TrialSettings(names, seed=5, seconds=10.0, diagnosis_seconds=60.0)
-    return [(answers[place], results[0]) for place, results in run_trials(trials, settings, course)]
+    settings = DeskSettings(names, seed=5, gpu="off", seconds=10.0, diagnosis_seconds=60.0)
+    return [(answers[place], results[0]) for place, results in run_trials(trials, settings)]
 
 
 def test_there_are_enough_of_them_in_every_topic(course: Course) -> None:
