@@ -35,6 +35,7 @@ LOAD_SECONDS = 5.0
 WARMING_SECONDS = 2.0
 TOGETHER_SECONDS = 2.0  # about what several may take before what they said is noted
 SLACK, LEAST_SECONDS, ENDLESS_SECONDS = 5.0, 1.0, 1.0
+WORTH_OF_FAILING = 3.0  # so much longer may a failing test take than a passing one and still be asked before it
 
 # Relative, for two ways of working out the same; a part of the largest element where elements are small.
 CLOSE = {torch.float16: 4e-3, torch.bfloat16: 3e-2, torch.float32: 1e-5, torch.complex64: 1e-5}
@@ -89,9 +90,9 @@ class Diagnostician:
         """
         if not self.course.lesson(exercise.lesson_id).text:
             return []  # A student version without solutions.
-        # The failing tests first: there most answers differ.
-        ordered = sorted(trails, key=lambda trail: trail.error is None)
-        asked = [(trail, one) for trail in ordered for one in trail.asked if not one.gpu]
+        asked = [(trail, one) for trail in trails for one in trail.asked if not one.gpu]
+        # What takes long is asked last, when few are left; and failing tests before others, as there most differ.
+        asked.sort(key=lambda pair: pair[1].seconds * (WORTH_OF_FAILING if pair[0].error is None else 1.0))
         if not any(trail.error is not None for trail, _ in asked):
             return []
         known = {answer.label: answer for answer in self._known(exercise)}

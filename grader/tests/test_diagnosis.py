@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,16 +12,17 @@ import numpy as np
 import pytest
 import torch
 
-from grader import workers
+from grader import diagnosis, workers
 from grader.comparing import Mismatch
 from grader.course import Course, KnownAnswer, read_bank, with_answer
 from grader.desk import DeskSettings
-from grader.diagnosis import Diagnostician, common, same
+from grader.diagnosis import Diagnostician, Trail, common, same
 from grader.judge import judge, prepare_diagnosis
-from grader.observing import Unanswered
+from grader.observing import Asked, Unanswered
 from grader.percent import read_cells
 from grader.result import Comparison, ExerciseResult
 from grader.trials import Trial, run_trials
+from grader.worker import codec
 from grader.workers import WorkerObserver, WorkerPool
 
 FOLDER = Path(__file__).parent / "diagnosis"
@@ -248,6 +250,32 @@ def test_a_diagnosis_that_was_prepared_asks_no_known_answer_again(course: Course
         result = judge(trial.submission, [exercise], pool, seed=seed, gpu="off", diagnostician=diagnostician)
         assert result.exercises[0].misconception == message
     assert len(diagnostician.replies) == prepared
+
+
+def test_what_takes_long_is_asked_last_when_few_answers_are_left(
+    course: Course, pool: WorkerPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exercise = course.exercise("tensors/storage/shares_storage")
+    trails = [
+        Trail(name, (Asked(name.encode(), False, codec.encode({"value": name}), seconds),), error)
+        for name, seconds, error in (
+            ("slow", 2.0, AssertionError()),
+            ("slower", 3.0, AssertionError()),
+            ("passing", 0.1, None),
+            ("failing", 0.2, AssertionError()),
+            ("slow passing", 1.5, None),
+        )
+    ]
+    asked = []
+
+    def row(table: object, labels: Sequence[str], one: Asked) -> dict[str, object]:
+        asked.append((one.probe.decode(), len(labels)))
+        return {label: one.seen if label < "m" else "something else" for label in labels}
+
+    monkeypatch.setattr(diagnosis._Table, "row", row)
+    Diagnostician(course, pool).alike(exercise, trails)
+    assert [name for name, _ in asked] == ["failing", "passing", "slow", "slower", "slow passing"]
+    assert asked[0][1] > asked[1][1] > 0
 
 
 def test_an_answer_that_never_ends_is_not_waited_for(course: Course, pool: WorkerPool) -> None:
