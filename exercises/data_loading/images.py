@@ -55,7 +55,8 @@ def load_images(folder: str | Path, size: int) -> UInt8[Tensor, "n 3 size size"]
     with antialiasing. A value may be off by 2; a picture that has this size already keeps its values exactly.
 
     Args:
-        folder: the folder. The pictures in it have 8 bits for each channel and any width and height.
+        folder: the folder. The pictures in it have 8 bits for each channel and any width and height. No folder inside
+            it has a name like a picture's.
         size: the new height and width, at least 1.
 
     Returns:
@@ -150,7 +151,8 @@ def load_gray16(path: str | Path, bits: int) -> Float[Tensor, "1 height width"]:
     """Read a grey picture with 12 or 16 bits for each pixel, scaled so that black is 0 and white is 1.
 
     Args:
-        path: a PNG, TIFF or PGM file that Pillow opens in mode "I;16", "I;16B" or "I".
+        path: a PNG, TIFF or PGM file that Pillow opens in mode "I;16", "I;16B" or "I". The numbers that Pillow gives
+            count as stored values (a PGM of 9 to 15 bits it stretches to 16 by itself).
         bits: how many bits are used, 12 or 16: stored values go from 0 (black) to 2**bits - 1 (white), even if none of
             the pixels is black or white.
 

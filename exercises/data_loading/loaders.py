@@ -88,7 +88,7 @@ def split_with_transforms(
         dataset: has `len(dataset)` and, for a Python int i from 0 to n - 1, `dataset[i]`. Nothing is read from it
             during the split, and it is not changed.
         fraction: share of the validation part, above 0 and below 1.
-        seed: a whole number from 0.
+        seed: a whole number from 0 to 2**32 - 1.
         train_transform, val_transform: called with an item, anew each time one is read; None leaves items as they are.
 
     Returns: (train, validation). Each has `len(part)`, and `part[i]` reads the one item that it is asked for and passes
@@ -134,13 +134,14 @@ class BalancedSampler(Sampler[int]):
     An epoch is what one call of `iter(sampler)` gives: as many indices as there are labels. At every place in it each
     class is equally likely, and within the class each of its items; so any long stretch holds about as many of each
     class. Each epoch is drawn anew. The k-th epoch depends on `labels`, `seed` and k alone: two samplers made alike
-    give the same epochs one after the other, also if some of them were left early; another seed gives others. The
-    global random generators are neither used nor changed.
+    give the same epochs one after the other, also if some of them were left early; another seed gives others. (An epoch
+    counts from its first index on; one of which no index is taken may count or not.) The global random generators are
+    neither used nor changed.
 
     Args:
         labels: (N,) the class of each item, N at least 1: a list of ints or an int64 tensor, which is not changed.
             Any whole numbers may stand for classes, also negative ones; the classes are those that occur.
-        seed: a whole number from 0.
+        seed: a whole number from 0 to 2**32 - 1.
 
     `iter(sampler)` gives Python ints from 0 to N - 1, and `len(sampler)` is N.
 
@@ -203,8 +204,9 @@ class AugmentedDataset(Dataset):
 
     `data[i]` is `augment(dataset[i], generator)`, called anew for each read, where `generator` is a torch.Generator on
     the CPU in a state that depends on `seed`, the epoch and `i` alone: not on what was read before, how often, or in
-    which process. If two of these triples (seed, epoch, i) differ anywhere, so do the numbers that come out of their
-    generators (but for a rare coincidence). The global random generators are neither used nor changed.
+    which process, today's or tomorrow's. If two of these triples (seed, epoch, i) differ anywhere, so do the numbers
+    that come out of their generators (but for a rare coincidence). The global random generators are neither used nor
+    changed, nor given to `augment`.
 
     Args:
         dataset: has `len(dataset)` and `dataset[i]`; any length.
@@ -267,7 +269,8 @@ class ShardedStream(IterableDataset):
 
     Args:
         source: `source()` starts the stream from its beginning and returns an iterable over the raw items: the same in
-            every process and every time, possibly endless. It is called once for each `iter(stream)`.
+            every process and every time, possibly endless. It is called once for each `iter(stream)`, at once or when
+            the first item is asked for. A raw item may be anything, None too.
         decode: turns a raw item into what is delivered, such as a tensor.
 
     `iter(stream)` gives `decode(raw)` for each raw item in the order of the source, if it runs in the main process. In

@@ -49,7 +49,7 @@ def daily_tensor(hours: Int[Tensor, "rows"], values: Float[Tensor, "rows F"]) ->
         hours: (T,) int64, the hour in which each row was measured, counted from midnight at the start of day 0, so
             that hour 25 is 01:00 of day 1. No hour comes twice and none is negative, but rows may come in any order,
             and any hour may be missing: single ones, whole days, the first ones.
-        values: (T, F) float16, float32 or float64, any strides. F may be any number, T may be 0.
+        values: (T, F) float16, float32 or float64, any strides. F is at least 1, T may be 0.
 
     Returns:
         (D, F, 24) of the dtype of `values`; [d, f, h] is feature f at hour h of day d. D counts all days from day 0 to
@@ -107,7 +107,8 @@ def add_one_hot(x: Float[Tensor, "D F T"], column: int, K: int) -> Float[Tensor,
             the numbers 1, 2, ..., K, or NaN where nothing was recorded. Other features hold anything, NaN included. It
             is not changed.
         column: 0 <= column < F, or negative to count from the end (-1 is the last feature).
-        K: the number of categories, at least 1. Some of them may not occur in `x`.
+        K: the number of categories, at least 1, and at most 2048 in float16, which has no 2049. Some of them may not
+            occur in `x`.
 
     Returns:
         (D, F + K, T), a new tensor of the dtype of `x`. Channels 0 to F - 1 are those of `x`, `column` included;
@@ -271,8 +272,8 @@ def pad_collate(
     """Make one batch of sequences of different lengths.
 
     Args:
-        sequences: one or more tensors, (T_0, F), (T_1, F), ..., all of one dtype (any float or integer dtype). Lengths
-            may be 0, even all of them. They are not changed.
+        sequences: one or more tensors, (T_0, F), (T_1, F), ..., all of one dtype (any float dtype, uint8 or any signed
+            integer dtype). Lengths may be 0, even all of them. They are not changed.
 
     Returns:
         A tuple of three, with the sequences in the given order. `x` is (B, T, F) with the dtype of the sequences, a new

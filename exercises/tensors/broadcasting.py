@@ -106,7 +106,7 @@ def normalize_rows(x: Shaped[Tensor, "N D"], eps: float) -> Float[Tensor, "N D"]
         eps: a positive number.
 
     Returns: A new tensor, (N, D). A floating dtype stays; integers of any width are converted to float32 before any
-        arithmetic. Gradients flow back to `x`, through the length too.
+        arithmetic. Gradients flow back to `x`, through the length too, and are finite even in a row of zeros.
 
     >>> normalize_rows(torch.tensor([[3.0, 4.0], [0.0, 0.0]]), 1e-6)
     tensor([[0.6000, 0.8000],
@@ -141,7 +141,8 @@ def weighted_gray(img: Shaped[Tensor, "*batch 3 H W"], weights: Float[Tensor, "3
 
     Args:
         img: images with the channel dimension third from the end, and any number of dimensions before it (none, or
-            even one of size 0). dtype torch.uint8 or the dtype of `weights`; any strides. It stays as it is.
+            even one of size 0); H and W are at least 1. dtype torch.uint8 or the dtype of `weights`; any strides. It
+            stays as it is.
         weights: one floating-point weight for each channel, used as they are: they need not add up to 1, and some may
             be negative.
 

@@ -136,12 +136,13 @@ def accumulate_step(
 
     Args:
         model: `model(x)` gives the predictions. Some parameters may be frozen (requires_grad=False) or have no part in
-            the loss.
+            the loss; they too may hold a gradient from before.
         optimizer: one of torch.optim, or an object with `zero_grad()`, `step()` and `param_groups` like theirs. It
             holds the model's parameters.
         loss_fn: `loss_fn(predictions, y)` is the mean over the samples given to it.
-        micro_batches: pairs (x, y) of the same length B >= 1, which may differ from pair to pair; there may be one pair
-            only. Any iterable, such as a list or a generator: it can be gone through only once.
+        micro_batches: pairs (x, y) of the same length B >= 1, the number of samples, which may differ from pair to
+            pair, as may the other dimensions of x (how long its sentences are, say); there may be one pair only. Any
+            iterable, such as a list or a generator: it can be gone through only once.
 
     Returns:
         The loss of the whole batch (the mean over all its samples), before the step, a Python float.
@@ -286,8 +287,9 @@ def forward_mode(model: nn.Module, x: Float[Tensor, "..."], is_train: bool) -> F
         is_train: True or False.
 
     Returns:
-        The model's output. With False it does not require gradients, but is an ordinary tensor that may have a part in
-        later computations with gradients.
+        The model's output. With False, what the model computes does not require gradients, but is an ordinary tensor
+        that may have a part in later computations with gradients. (A tensor that it only hands on, as nn.Identity does
+        with `x`, is not computed: if it required gradients before, it may still do so.)
 
     >>> model = nn.Linear(3, 2)
     >>> [forward_mode(model, torch.ones(4, 3), is_train).requires_grad for is_train in (True, False)]

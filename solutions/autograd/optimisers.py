@@ -204,7 +204,8 @@ class Adam:
 
         As in SGD, each is changed in place and stays a leaf, its `.grad` stays as it is, and one whose `.grad` is None
         is passed over: no decay, and neither its averages nor its count of steps change. So one that gets its first
-        gradient late begins at t = 1.
+        gradient late begins at t = 1. The corrections take the options of now as well: `beta1**t` is today's beta1 to
+        the power of t, as in torch, not the product of those that it was before.
         """
         ### BEGIN SOLUTION
         with torch.no_grad():
@@ -322,7 +323,8 @@ def clip_grad_norm_(
         parameters: tensors with or without a `.grad`, in any iterable, also a generator, which can be gone through only
             once; or a single tensor. Those whose `.grad` is None are passed over. Gradients are float32 or float64, all
             of one dtype, of any shape and strides. The tensors themselves are not changed.
-        max_norm: 0 or more; `math.inf` clips nothing.
+        max_norm: 0 or more; `math.inf` clips nothing. A total of max_norm or less may also be left as it is, though the
+            factor is below 1 where the two are closer than 1e-6.
         error_if_nonfinite: whether a total that is NaN or infinite is an error. If not, it is returned like any other,
             and what then is in the gradients is left open.
 
@@ -438,8 +440,9 @@ class WarmupCosine:
 
         Args:
             optimizer: an optimiser, torch's (that is what the tests use) or one like those above: its `param_groups` is
-                a list of dicts with "lr", and that is all a scheduler needs. Of the dicts, "lr" is changed and nothing
-                that is there besides. Its `step` is not called.
+                a list of dicts with "lr", and that is all a scheduler needs. No other scheduler has worked on it, and
+                nobody else writes "lr" meanwhile. Of the dicts, "lr" is changed and nothing that is there besides. Its
+                `step` is not called.
             warmup, total, lr_min: as for `warmup_cosine`, the same for all groups. lr_min is at most the lowest "lr".
         """
         ### BEGIN SOLUTION

@@ -74,7 +74,7 @@ def train_val_fit(
     1. The split. Validation gets `fraction * N` rows, rounded to the nearest whole number (a half either way), training
        the rest. The rows of both are drawn at random, every row being as likely as another, and `train_index` is in
        random order too. All this depends on N, `fraction` and `seed` alone: the global random generators (torch, NumPy,
-       Python) are neither read nor changed.
+       Python) are neither read nor changed, here or later.
     2. The scale. All inputs become `(x - mean) / std`, with the mean and the deviation (correction=0: N in the
        denominator, not N - 1) of each column of the training part; where that deviation is 0, std is 1. Targets stay.
     3. The epochs. Each takes the training rows in the order of `train_index`, `batch_size` at a time (the last batch
@@ -175,10 +175,11 @@ def early_stopping(
     loss of NaN or inf never improves, and it has no effect on what counts as lower later.
 
     Args:
-        model: what is trained. In the end it is in the best state, whatever ended the training: all its parameters and
-            buffers have the values of that state, and they are the same objects as before (the optimiser holds them).
+        model: what is trained. In the end it is in the best state, whichever of the two limits below ended the
+            training: all its parameters and buffers have the values of that state, and they are the same objects as
+            before (the optimiser holds them).
         fit_epoch: called with the epoch's number, 0, 1, 2 and so on. It trains `model` in place for one epoch and
-            returns the validation loss after it, a Python float.
+            returns the validation loss after it, a Python float. (What becomes of the model if it raises is left open.)
         patience: 1 or more. After this many epochs in a row without improvement, `fit_epoch` is called no more.
         max_epochs: it is called at most this often, 0 or more.
 
@@ -263,8 +264,9 @@ def save_checkpoint(
 
     Args:
         path: the file, in a folder that exists, written under exactly this name.
-        model, optimizer, scheduler: the live objects of a run. They are not changed, nor are the generators: the run
-            goes on as if it had not been saved, and what it does later does not change the file.
+        model, optimizer, scheduler: the live objects of a run. They are not changed, nor are the global generators,
+            Python's and NumPy's included: the run goes on as if it had not been saved, and what it does later does not
+            change the file.
         epoch: the number of the epoch just finished, from 0.
 
     >>> import tempfile
@@ -319,7 +321,8 @@ def resume(
         CPU generator and of the CUDA devices (as many as both machines have) are what they were at the save.
 
     Raises:
-        RuntimeError: the names or shapes of parameters and buffers in the file are not those of `model`.
+        RuntimeError: the names or shapes of parameters and buffers in the file are not those of `model`, as its
+            `load_state_dict` sees it.
         pickle.UnpicklingError: the file holds other objects than tensors in plain containers. None of its code has run.
 
     >>> import tempfile

@@ -39,11 +39,11 @@ def read_wine(path: str | Path) -> tuple[Float[Tensor, "N F"], Int[Tensor, "N"],
     """Read a table of measurements with a class in its last column.
 
     Args:
-        path: a UTF-8 text file. The first line is the header, one name for each column. Each line after it is one
-            sample. Cells are separated by ";", and nothing is quoted. Every cell below the header is a number, with a
-            point if it has decimals; those of the last column are classes, whole numbers of at most nine digits.
-            There are one or more samples and one or more measurements: other tables than wine.csv have other sizes,
-            names and classes.
+        path: a UTF-8 text file. The first line is the header, one name for each column, all of them different. Each
+            line after it is one sample (the last one may lack its newline). Cells are separated by ";", and nothing is
+            quoted. Every cell below the header is a number, with a point if it has decimals; those of the last column
+            are classes, whole numbers of at most nine digits. There are one or more samples and one or more
+            measurements: other tables than wine.csv have other sizes, names and classes.
 
     Returns:
         x: the measurements, in the order of the file; all columns but the last, (N, F), float32.
@@ -148,7 +148,7 @@ class Standardizer:
         """Take the mean and the standard deviation of each column of `x`.
 
         The deviation is the population's: the square root of the *mean* squared difference (correction=0, N and not
-        N - 1 in the denominator). Where it is 0, in a column of equal numbers, and so in every column of a single row,
+        N - 1 in the denominator). Where it comes out as 0, as in a column of equal whole numbers or of a single row,
         1 is taken instead. Nothing else is added or bounded, however small a deviation may be.
 
         Args:
@@ -318,7 +318,7 @@ class CategoryEmbedding(nn.Module):
 
         All parameters together hold (sizes[0] + 1) * dims[0] + ... + (sizes[K-1] + 1) * dims[K-1] numbers: one row
         for each category and row 0. They are registered with the module, as `parameters()`, `state_dict()` and `to()`
-        expect, and float32. The rows of categories start as independent random numbers, as those of nn.Embedding do.
+        expect, and float32. The rows of categories start as independent random numbers; those of nn.Embedding will do.
         """
         ### BEGIN SOLUTION
         # Hint: torch.nn has a layer that is one such table; one argument keeps a row at zero, and out of training.

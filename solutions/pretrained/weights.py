@@ -52,7 +52,8 @@ def load_weights(model: nn.Module, path: str | Path, device: torch.device | str)
 
     Returns:
         (missing, unexpected): the names in the model that the file lacks, and the names in the file, without the
-        prefixes, that the model lacks. Two sorted lists, empty if all is well.
+        prefixes, that the model lacks. Two sorted lists, empty if all is well. (Files from before torch 0.4.1 have no
+        `num_batches_tracked`, and torch's own report may pass over that; so may yours.)
 
     Raises:
         RuntimeError: for a name that both have, the shapes differ.

@@ -86,8 +86,9 @@ def from_numpy_safe(array: Shaped[np.ndarray, "*dims"]) -> Shaped[Tensor, "*dims
 def save_tensors(tensors: dict[str, Shaped[Tensor, "..."]], path: str | Path) -> None:
     """Write named tensors to a file that `torch.load(path, weights_only=True)` reads as a dict of these tensors.
 
-    The file holds the elements of each tensor, whatever the size of the storage that it views, plus at most 16 KiB.
-    Each tensor in it has a storage of its own: if two shared one before, they do not after loading.
+    The file holds the elements of each tensor, whatever the size of the storage that it views, plus at most 16 KiB, and
+    1 KiB more for each tensor. Each tensor in it has a storage of its own: if two shared one before, they do not after
+    loading.
 
     Args:
         tensors: name -> tensor. Tensors of any shape, also () and empty, any dtype and any strides, with or without
@@ -121,7 +122,8 @@ def load_tensors(path: str | Path) -> dict[str, Shaped[Tensor, "..."]]:
         from another device, with the shape, dtype, values and requires_grad that it had.
 
     Raises:
-        pickle.UnpicklingError: the file holds other objects than tensors in plain containers. None of its code has run.
+        pickle.UnpicklingError: the file holds an object that is neither a tensor nor plain data (numbers, text, and
+            containers of these). None of its code has run.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -160,15 +162,15 @@ def move_to(nested: Any, device: torch.device | str) -> Any:
 
     Args:
         nested: a tensor, or a dict, list, tuple or namedtuple of such things to any depth, or any other object.
-            Neither the containers nor the tensors are changed.
+            Dicts and lists are plain ones (no OrderedDict). Neither the containers nor the tensors are changed.
         device: where to, such as "cpu", "cuda" or torch.device("meta").
 
     Returns:
         For a tensor, `tensor.to(device)`: shape, dtype and requires_grad as before, still part of the autograd graph
         (a tensor that is there already may come back itself). For a container, a new one of the same type, a namedtuple
         included, with its items moved and keys, order and field names kept; every dict and list is a new object,
-        whether or not there are tensors in it. Anything else (None, text, numbers, ...) comes back as it is, the same
-        object.
+        whether or not there are tensors in it. Anything else (None, text, numbers, a module, ...) comes back as it is,
+        the same object.
 
     >>> batch = {"x": torch.ones(2, 3), "rest": [torch.zeros(4), None], "file": "cat.png"}
     >>> move_to(batch, "meta")["rest"]

@@ -100,7 +100,8 @@ def shares_storage(a: Shaped[Tensor, "..."], b: Shaped[Tensor, "..."]) -> bool:
 def contiguous_strides(shape: tuple[int, ...] | torch.Size) -> tuple[int, ...]:
     """The strides, in elements, of a new contiguous tensor of this shape.
 
-    No tensor is needed for this: the shape may be one that no memory could hold, and the result is exact then too.
+    No tensor is needed for this: the shape may be one that no memory could hold, and the result is exact then too (even
+    beyond 2**63).
 
     Args:
         shape: the sizes, each 0 or more, as a tuple; a `torch.Size` is one. It may be (), and any number of

@@ -158,8 +158,8 @@ def sliding_windows(x: Shaped[Tensor, "T"], size: int, step: int) -> Shaped[Tens
             then the elements between two windows are in none.
 
     Returns: a view of `x` with all complete windows as rows: shape ((T - size) // step + 1, size), same dtype, element
-        [i, j] is `x[i * step + j]`. If T < size there is no complete window, and the shape is (0, size). Gradients flow
-        back through it to `x`.
+        [i, j] is `x[i * step + j]`. Gradients flow back through it to `x`. If T < size there is no complete window, and
+        the shape is (0, size); a new empty tensor will do then.
 
     Raises:
         ValueError: `size` or `step` is less than 1, whatever the length of `x`.

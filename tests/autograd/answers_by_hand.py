@@ -134,6 +134,19 @@ def mse(t_p, t_c):
         raise ValueError("shapes differ")
     return ((t_p - t_c) ** 2).mean()
 
+# %% linear_model wrong="a graph only if both want one"
+# With a gradient wanted in one of the two, the prediction has no graph: autograd was switched off unless both require
+# gradients. How much of this does torch find out by itself?
+def linear_model(t_u, w, b):
+    with torch.set_grad_enabled(w.requires_grad and b.requires_grad):
+        return w * t_u + b
+
+
+def mse(t_p, t_c):
+    if t_p.shape != t_c.shape:
+        raise ValueError("shapes differ")
+    return ((t_p - t_c) ** 2).mean()
+
 # %% linear_model right="torch's own"
 def linear_model(t_u, w, b):
     return torch.addcmul(b, t_u, w)
@@ -231,6 +244,14 @@ def closed_form_fit(x, y):
 def closed_form_fit(x, y):
     wide = torch.cat([x.double(), torch.ones(len(x), 1, dtype=torch.float64)], dim=1)
     return (torch.linalg.pinv(wide) @ y.double()[:, None]).to(x.dtype)
+
+# %% closed_form_fit wrong="through float32 on the way back"
+# For float64 inputs the weights have only 7 right digits, though the dtype is float64 in the end. Some step before that
+# made float32 of them: which dtype does `torch.tensor` choose for Python floats?
+def closed_form_fit(x, y):
+    wide = torch.nn.functional.pad(x.double(), (0, 1), value=1.0)
+    weights = torch.linalg.pinv(wide) @ y.double()
+    return torch.tensor(weights.tolist()).to(x.dtype)
 
 # %% closed_form_fit right="lstsq by singular values"
 def closed_form_fit(x, y):
@@ -364,6 +385,27 @@ def numeric_grad(f, params, eps):
     center = params.detach().double()
     nudges = eps * torch.eye(len(center), dtype=torch.float64)
     return torch.tensor([(float(f(center + n)) - float(f(center - n))) / (2 * eps) for n in nudges])
+
+# %% numeric_grad wrong="float64 too late"
+# The dtype is float64, but the numbers have 7 digits: they were float32 for a moment, and `.double()` does not bring
+# back what was rounded off. Which dtype does `torch.tensor` choose for Python floats?
+def numeric_grad(f, params, eps):
+    center = params.detach().double()
+    nudges = eps * torch.eye(len(center), dtype=torch.float64)
+    return torch.tensor([(float(f(center + n)) - float(f(center - n))) / (2 * eps) for n in nudges]).double()
+
+# %% numeric_grad wrong="keeps the graph of f"
+# If f uses some other tensor that requires gradients (a weight of a network, say), then so does this result, and it
+# carries the graphs of all calls. What is measured is a number.
+def numeric_grad(f, params, eps):
+    base = params.detach().double()
+    grad = torch.zeros(len(base), dtype=torch.float64)
+    for i in range(len(base)):
+        up, down = base.clone(), base.clone()
+        up[i] += eps
+        down[i] -= eps
+        grad[i] = (f(up) - f(down)) / (2 * eps)
+    return grad
 
 # %% numeric_grad right="points in a list"
 def numeric_grad(f, params, eps):
@@ -582,6 +624,47 @@ def fit_by_hand(t_u, t_c, params, lr, n):
         (grad,) = torch.autograd.grad(loss, params)
         params = (params - lr * grad).detach().requires_grad_()
     return params.detach(), losses
+
+# %% fit_by_hand wrong="infinite in float32"
+# A fit in float64 ended at a loss that is large and finite. `torch.tensor(loss)` makes float32 of a Python float, and
+# what is above 3e38 is infinite there. Is there a way to ask about the Python float itself?
+def fit_by_hand(t_u, t_c, params, lr, n):
+    params, losses = params.clone(), []
+    for _ in range(n):
+        difference = params[0] * t_u + params[1] - t_c
+        losses.append((difference**2).mean().item())
+        if not torch.isfinite(torch.tensor(losses[-1])):
+            break
+        params = params - lr * torch.stack([(2 * difference * t_u).mean(), (2 * difference).mean()])
+    return params, losses
+
+# %% fit_by_hand wrong="params not put back after an early end"
+# After a fit that ended early, the caller's `params` are others: the fit works in them, and puts them back only at its
+# regular end. Does it need to work in the caller's tensor at all?
+def fit_by_hand(t_u, t_c, params, lr, n):
+    start, losses = params.clone(), []
+    for _ in range(n):
+        difference = params[0] * t_u + params[1] - t_c
+        losses.append((difference**2).mean().item())
+        if not math.isfinite(losses[-1]):
+            return params.clone(), losses
+        params -= lr * torch.stack([(2 * difference * t_u).mean(), (2 * difference).mean()])
+    result = params.clone()
+    params.copy_(start)
+    return result, losses
+
+# %% fit_by_hand wrong="through float32 at the end"
+# In float64 the parameters have only 7 right digits: they left the loop as Python floats, and `torch.tensor` made
+# float32 of them before the dtype was set right. Where does the dtype belong?
+def fit_by_hand(t_u, t_c, params, lr, n):
+    (w, b), losses = params.clone(), []
+    for _ in range(n):
+        difference = w * t_u + b - t_c
+        losses.append((difference**2).mean().item())
+        if not math.isfinite(losses[-1]):
+            break
+        w, b = w - lr * (2 * difference * t_u).mean(), b - lr * (2 * difference).mean()
+    return torch.tensor([w.item(), b.item()]).to(params.dtype), losses
 
 # %% fit_by_hand right="a matrix of inputs"
 def fit_by_hand(t_u, t_c, params, lr, n):

@@ -1529,6 +1529,116 @@ def resume(state, x, y, *, stop=None):
     return state
 
 
+# %% train wrong="constant columns looked for in all rows"
+# Which columns are constant was asked of all rows. One that changes in the held-out rows alone has the deviation 0 in those
+# to learn from, and 0 / 0 is NaN. Whatever scales the columns may look at the other rows only.
+def train(x, y, *, seed, steps, stop=None):
+    generator = torch.Generator().manual_seed(seed)
+    order = torch.randperm(len(x), generator=generator)
+    val_rows, rows = order[: len(x) // 5], order[len(x) // 5 :]
+    known_x, known_y = x[rows].double(), y[rows].double()
+    sizes = [x.shape[1], 32, 32, 1]
+    weights = [torch.randn(a + 1, b, generator=generator) / a**0.5 for a, b in pairwise(sizes)]
+    state = {
+        "weights": weights,
+        "x_mean": known_x.mean(dim=0),
+        "x_std": known_x.std(dim=0).where(x.double().std(dim=0) > 0, 1.0),
+        "y_mean": known_y.mean().item(),
+        "y_std": known_y.std().item(),
+        "adam": None,
+        "random": generator.get_state(),
+        "rows": rows,
+        "val_rows": val_rows,
+        "step": 0,
+        "steps": steps,
+    }
+    return resume(state, x, y, stop=stop)
+
+
+def predict(state, x):
+    h = ((x.double() - state["x_mean"].to(x.device)) / state["x_std"].to(x.device)).float()
+    for depth, weight in enumerate(state["weights"]):
+        h = nn.functional.pad(h.relu() if depth else h, (0, 1), value=1.0) @ weight.to(x.device)
+    return (h[:, 0] * state["y_std"] + state["y_mean"]).to(x.dtype)
+
+
+def resume(state, x, y, *, stop=None):
+    state = copy.deepcopy(state)
+    weights = [weight.to(x.device).requires_grad_() for weight in state["weights"]]
+    optimizer = torch.optim.Adam(weights, lr=0.01)
+    if state["adam"]:
+        optimizer.load_state_dict(state["adam"])
+    generator = torch.Generator().set_state(state["random"])
+    end = state["steps"] if stop is None else stop
+    rows, val_rows = state["rows"], state["val_rows"]
+    for _ in range(state["step"], end):
+        batch = rows[torch.randint(len(rows), (64,), generator=generator)]
+        loss = (predict({**state, "weights": weights}, x[batch]) - y[batch]).square().mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    state |= {"weights": [weight.detach() for weight in weights], "adam": optimizer.state_dict(), "step": end}
+    state |= {"random": generator.get_state()}
+    state["val_loss"] = (predict(state, x[val_rows]) - y[val_rows]).square().mean().item()
+    return state
+
+
+# %% train wrong="resume makes one step at least"
+# A run that stopped at step 4 and is resumed with stop=4 has nothing left to do, but here it makes one more step. How many
+# steps remain may be none.
+def train(x, y, *, seed, steps, stop=None):
+    generator = torch.Generator().manual_seed(seed)
+    order = torch.randperm(len(x), generator=generator)
+    val_rows, rows = order[: len(x) // 5], order[len(x) // 5 :]
+    known_x, known_y = x[rows].double(), y[rows].double()
+    sizes = [x.shape[1], 32, 32, 1]
+    weights = [torch.randn(a + 1, b, generator=generator) / a**0.5 for a, b in pairwise(sizes)]
+    state = {
+        "weights": weights,
+        "x_mean": known_x.mean(dim=0),
+        "x_std": known_x.std(dim=0).clamp(min=1e-9),
+        "y_mean": known_y.mean().item(),
+        "y_std": known_y.std().item(),
+        "adam": None,
+        "random": generator.get_state(),
+        "rows": rows,
+        "val_rows": val_rows,
+        "step": 0,
+        "steps": steps,
+    }
+    return resume(state, x, y, stop=stop)
+
+
+def predict(state, x):
+    h = ((x.double() - state["x_mean"].to(x.device)) / state["x_std"].to(x.device)).float()
+    for depth, weight in enumerate(state["weights"]):
+        h = nn.functional.pad(h.relu() if depth else h, (0, 1), value=1.0) @ weight.to(x.device)
+    return (h[:, 0] * state["y_std"] + state["y_mean"]).to(x.dtype)
+
+
+def resume(state, x, y, *, stop=None):
+    state = copy.deepcopy(state)
+    weights = [weight.to(x.device).requires_grad_() for weight in state["weights"]]
+    optimizer = torch.optim.Adam(weights, lr=0.01)
+    if state["adam"]:
+        optimizer.load_state_dict(state["adam"])
+    generator = torch.Generator().set_state(state["random"])
+    end = state["steps"] if stop is None else stop
+    if state["step"] < state["steps"]:
+        end = max(end, state["step"] + 1)
+    rows, val_rows = state["rows"], state["val_rows"]
+    for _ in range(state["step"], end):
+        batch = rows[torch.randint(len(rows), (64,), generator=generator)]
+        loss = (predict({**state, "weights": weights}, x[batch]) - y[batch]).square().mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    state |= {"weights": [weight.detach() for weight in weights], "adam": optimizer.state_dict(), "step": end}
+    state |= {"random": generator.get_state()}
+    state["val_loss"] = (predict(state, x[val_rows]) - y[val_rows]).square().mean().item()
+    return state
+
+
 # %% train wrong="an epoch without a batch"
 # With fewer rows than a batch has, dropping the last batch leaves none at all. A table of 10 rows is small, but it is
 # a table.

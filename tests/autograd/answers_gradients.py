@@ -162,6 +162,33 @@ def autograd_step(params, loss_fn, lr):
     return loss.item()
 
 
+# %% autograd_step wrong="cleared by a product with 0"
+# After a step that diverged, `.grad` holds NaN or inf, and there it stays: 0 times NaN is NaN. So what earlier steps
+# left still counts. How is a gradient cleared whatever it holds?
+def autograd_step(params, loss_fn, lr):
+    if params.grad is not None:
+        params.grad *= 0
+    loss = loss_fn(params)
+    loss.backward()
+    with torch.no_grad():
+        params -= lr * params.grad
+    return loss.item()
+
+
+# %% autograd_step wrong="always on afterwards"
+# For a caller who has autograd switched off, it is on after the step: `torch.set_grad_enabled(True)` as a plain call
+# does not ask what was before. What ends by itself, and brings back the mode that was there?
+def autograd_step(params, loss_fn, lr):
+    params.grad = None
+    torch.set_grad_enabled(True)
+    loss = loss_fn(params)
+    loss.backward()
+    torch.set_grad_enabled(False)
+    params -= lr * params.grad
+    torch.set_grad_enabled(True)
+    return loss.item()
+
+
 # %% autograd_step right="torch.optim.SGD"
 def autograd_step(params, loss_fn, lr):
     optimizer = torch.optim.SGD([params], lr=lr)
@@ -524,6 +551,62 @@ def accumulate_step(model, optimizer, loss_fn, micro_batches):
     return whole
 
 
+# %% accumulate_step wrong="clears only what is not frozen"
+# A frozen parameter has moved. Its `.grad` held something from before, and the optimiser uses any gradient that is
+# there, also that of a parameter which requires none.
+def accumulate_step(model, optimizer, loss_fn, micro_batches):
+    pieces = list(micro_batches)
+    if not pieces:
+        raise ValueError("no micro-batches")
+    total, whole = sum(len(x) for x, _ in pieces), 0.0
+    for p in model.parameters():
+        if p.requires_grad:
+            p.grad = None
+    for x, y in pieces:
+        loss = loss_fn(model(x), y) * (len(x) / total)
+        loss.backward()
+        whole += loss.item()
+    optimizer.step()
+    return whole
+
+
+# %% accumulate_step wrong="divides in the first group only"
+# The gradients of some parameters are too large, by a factor of the number of samples: `param_groups[0]` is one group
+# of the optimiser, and there may be more. Where else could one find all parameters?
+def accumulate_step(model, optimizer, loss_fn, micro_batches):
+    whole, count = 0.0, 0
+    optimizer.zero_grad()
+    for x, y in micro_batches:
+        loss = loss_fn(model(x), y) * len(x)
+        loss.backward()
+        whole += loss.item()
+        count += len(x)
+    if not count:
+        raise ValueError("no micro-batches")
+    for p in optimizer.param_groups[0]["params"]:
+        if p.grad is not None:
+            p.grad /= count
+    optimizer.step()
+    return whole / count
+
+
+# %% accumulate_step wrong="weights by the number of elements"
+# Where the samples of one piece are longer than those of another, they count more. `x.numel()` counts numbers, but the
+# loss is a mean over samples: how many of those does x hold?
+def accumulate_step(model, optimizer, loss_fn, micro_batches):
+    pieces = list(micro_batches)
+    if not pieces:
+        raise ValueError("no micro-batches")
+    total, whole = sum(x.numel() for x, _ in pieces), 0.0
+    optimizer.zero_grad()
+    for x, y in pieces:
+        loss = loss_fn(model(x), y) * (x.numel() / total)
+        loss.backward()
+        whole += loss.item()
+    optimizer.step()
+    return whole
+
+
 # %% accumulate_step right="divides the gradients at the end"
 def accumulate_step(model, optimizer, loss_fn, micro_batches):
     count, total = 0, 0.0
@@ -568,6 +651,7 @@ def accumulate_step(model, optimizer, loss_fn, micro_batches):
 def accumulate_step(model, optimizer, loss_fn, micro_batches):
     params = [p for p in model.parameters() if p.requires_grad]
     sums, total, count = [None] * len(params), 0.0, 0
+    model.zero_grad()  # the frozen ones too
     for x, y in micro_batches:
         loss = loss_fn(model(x), y) * len(y)
         grads = torch.autograd.grad(loss, params, allow_unused=True)
@@ -1028,6 +1112,31 @@ def evaluate(model, loader, loss_fn):
     return total / samples, correct / samples
 
 
+# %% evaluate wrong="the children in eval mode, the model itself not"
+# Every part is in eval mode, but the model itself is not: its own forward may look at `self.training`, as
+# `F.dropout(x, training=self.training)` does. `children()` are what is below it.
+def evaluate(model, loader, loss_fn):
+    device = next(model.parameters()).device
+    modes = [(module, module.training) for module in model.modules()]
+    total, correct, samples = 0.0, 0, 0
+    try:
+        for child in model.children():
+            child.eval()
+        with torch.no_grad():
+            for x, y in loader:
+                x, y = x.to(device), y.to(device)
+                logits = model(x)
+                total += loss_fn(logits, y).item() * len(y)
+                correct += (logits.argmax(dim=1) == y).sum().item()
+                samples += len(y)
+    finally:
+        for module, mode in modes:
+            module.training = mode
+    if samples == 0:
+        raise ValueError("the loader gives no batch")
+    return total / samples, correct / samples
+
+
 # %% evaluate right="decorated, sums of tensors"
 @torch.no_grad()
 def evaluate(net, data, criterion):
@@ -1384,6 +1493,17 @@ def forward_mode(model, x, is_train):
 def consistency_loss(out, target):
     fixed = torch.tensor(target.tolist(), dtype=target.dtype, device=target.device).reshape(target.shape)
     return (out - fixed).pow(2).sum() / out.numel()
+
+
+# %% forward_mode right="no graph, and a detached result too"
+def forward_mode(model, x, is_train):
+    with torch.set_grad_enabled(bool(is_train)):
+        out = model(x)
+    return out if is_train else out.detach()
+
+
+def consistency_loss(out, target):
+    return nn.functional.mse_loss(out, target.detach(), reduction="mean")
 
 
 # %% LearnedSiLU wrong="ignores grad_output"

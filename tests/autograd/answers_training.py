@@ -747,6 +747,36 @@ def train_val_fit(model, x, y, fraction, seed, batch_size, lr, epochs):
             val_losses.append(nn.functional.mse_loss(model(z[val]), y[val]).item())
     return Fit(train, val, mean, std, train_losses, val_losses)
 
+# %% train_val_fit wrong="a DataLoader without a generator"
+# The global generator stands elsewhere after training. Each time somebody goes through a DataLoader, it draws a
+# starting seed for workers, even without shuffling and without workers; from which generator does it draw it?
+from torch.utils.data import DataLoader, TensorDataset
+
+
+def train_val_fit(model, x, y, fraction, seed, batch_size, lr, epochs):
+    n = len(x)
+    n_val = round(fraction * n)
+    if fraction < 0 or n_val >= n:
+        raise ValueError("nothing left to train on")
+    order = torch.randperm(n, generator=torch.Generator().manual_seed(seed))
+    val, train = order[:n_val], order[n_val:]
+    mean, std = x[train].mean(0), x[train].std(0, correction=0)
+    std = torch.where(std == 0, 1.0, std)
+    z = (x - mean) / std
+    loader = DataLoader(TensorDataset(z[train], y[train]), batch_size=batch_size)
+    optimizer = torch.optim.SGD(model.parameters(), lr=lr)
+    train_losses, val_losses = [], []
+    for _ in range(epochs):
+        for inputs, targets in loader:
+            optimizer.zero_grad()
+            loss = nn.functional.mse_loss(model(inputs), targets)
+            loss.backward()
+            optimizer.step()
+        with torch.no_grad():
+            train_losses.append(nn.functional.mse_loss(model(z[train]), y[train]).item())
+            val_losses.append(nn.functional.mse_loss(model(z[val]), y[val]).item())
+    return Fit(train, val, mean, std, train_losses, val_losses)
+
 # %% train_val_fit right="steps by hand, lists of numbers"
 def train_val_fit(net, inputs, targets, share, seed, size, rate, epochs):
     import random
@@ -2072,6 +2102,36 @@ def resume(path, model, optimizer, scheduler):
     torch.set_rng_state(rng)
     return epoch + 1
 
+# %% save_checkpoint wrong="a random name for the new file"
+# Saving drew from Python's global generator (for the name of the new file), so a run that shuffles with `random` goes
+# on with other numbers than without the save. Does the name have to be random?
+import random
+
+
+def save_checkpoint(path, model, optimizer, scheduler, epoch):
+    state = {
+        "model": model.state_dict(),
+        "optimizer": optimizer.state_dict(),
+        "scheduler": scheduler.state_dict(),
+        "epoch": epoch,
+        "rng": torch.get_rng_state(),
+        "cuda": torch.cuda.get_rng_state_all(),
+    }
+    new = f"{path}.{random.randrange(10**9)}"
+    torch.save(state, new)
+    os.replace(new, path)
+
+
+def resume(path, model, optimizer, scheduler):
+    state = torch.load(path, map_location="cpu", weights_only=True)
+    model.load_state_dict(state["model"])
+    optimizer.load_state_dict(state["optimizer"])
+    scheduler.load_state_dict(state["scheduler"])
+    torch.set_rng_state(state["rng"])
+    for device, rng in zip(range(torch.cuda.device_count()), state["cuda"]):
+        torch.cuda.set_rng_state(rng, device)
+    return state["epoch"] + 1
+
 # %% save_checkpoint right="a list, written in memory first"
 import io
 import tempfile
@@ -2102,6 +2162,32 @@ def resume(path, net, optim, sched):
         torch.cuda.set_rng_state(state, device=index)
     torch.default_generator.set_state(cpu)
     return number + 1
+
+# %% save_checkpoint right="a name that is drawn, but not from a global generator"
+import random
+import uuid
+
+
+def save_checkpoint(path, model, optimizer, scheduler, epoch):
+    parts = model.state_dict(), optimizer.state_dict(), scheduler.state_dict()
+    generators = torch.get_rng_state(), torch.cuda.get_rng_state_all()
+    new = Path(path).with_name(f"{uuid.uuid4().hex}{random.Random().random()}")
+    try:
+        torch.save({"parts": parts, "epoch": epoch, "generators": generators}, new)
+        new.replace(path)
+    finally:
+        new.unlink(missing_ok=True)
+
+
+def resume(path, model, optimizer, scheduler):
+    saved = torch.load(path, map_location="cpu", weights_only=True)
+    for part, state in zip((model, optimizer, scheduler), saved["parts"]):
+        part.load_state_dict(state)
+    cpu, cuda = saved["generators"]
+    for device, state in enumerate(cuda[: torch.cuda.device_count()]):
+        torch.cuda.set_rng_state(state, device)
+    torch.set_rng_state(cpu)
+    return saved["epoch"] + 1
 
 # %% save_checkpoint right="everything cloned to the CPU, generators as numbers"
 def on_cpu(value):

@@ -78,20 +78,26 @@ class TestAutogradStep:
 
     def test_gradients_of_earlier_steps_do_not_count(self, observe, rng):
         x, y, bend, start = self.drawn(rng)
-        stale = rng.tensor((2,), DOUBLE, 1.0, 2.0)
+        # What a step that diverged leaves: no product with 0 makes it a number again.
+        broken = torch.tensor(rng.shuffled([math.nan, math.inf]), dtype=DOUBLE)
+        stale = {"a gradient": rng.tensor((2,), DOUBLE, 1.0, 2.0), "NaN and inf": broken}
 
         def probe(m):
-            params, seen = start.clone().requires_grad_(), []
-            params.grad = stale.clone()
-            for _ in range(4):
-                m.autograd_step(params, line_loss(x, y, bend), 0.05)
-                seen.append(params.detach().clone())
+            seen = []
+            for before in stale.values():
+                params, row = start.clone().requires_grad_(), []
+                params.grad = before.clone()
+                for _ in range(4):
+                    m.autograd_step(params, line_loss(x, y, bend), 0.05)
+                    row.append(params.detach().clone())
+                seen.append(row)
             return seen
 
         places, _, _ = descend(x, y, bend, start, 0.05, 4)
-        for number, (got, expected) in enumerate(zip(observe(probe), places[1:], strict=True), 1):
-            when = "with a gradient in `.grad` from before" if number == 1 else "one after the other"
-            assert_tensor(got, expected, f"`params` after {number} step{'s' * (number > 1)}, {when},")
+        for row, before in zip(observe(probe), stale, strict=True):
+            for number, (got, expected) in enumerate(zip(row, places[1:], strict=True), 1):
+                when = f"with {before} in `.grad` from before" if number == 1 else "one after the other"
+                assert_tensor(got, expected, f"`params` after {number} step{'s' * (number > 1)}, {when},")
 
     def test_params_stay_the_same_leaf_in_the_same_place(self, observe, rng):
         x, y, bend, start = self.drawn(rng)
@@ -145,19 +151,28 @@ class TestAutogradStep:
             assert_number(got, expected, f"the loss that step {number + 1} returns")
         assert seen.calls == 3, f"in 3 steps `loss_fn` should be called 3 times, but it was called {seen.calls} times."
 
-    def test_autograd_is_switched_on_again(self, observe, rng):
+    def test_grad_mode_is_as_before(self, observe, rng):
         x, y, bend, start = self.drawn(rng)
 
         def probe(m):
-            params = start.clone().requires_grad_()
-            m.autograd_step(params, line_loss(x, y, bend), 0.05)
-            mode = torch.is_grad_enabled()
-            torch.set_grad_enabled(True)
-            return {"mode": mode, "params": params.detach()}
+            # It switches autograd on for itself, so that there is a gradient in whatever mode the caller is.
+            loss_fn = torch.enable_grad()(line_loss(x, y, bend))
+            seen = []
+            for enabled in (True, False):
+                params = start.clone().requires_grad_()
+                with torch.set_grad_enabled(enabled):
+                    m.autograd_step(params, loss_fn, 0.05)
+                    seen.append((params.detach(), torch.is_grad_enabled()))
+            return seen
 
-        seen = observe(probe)
-        assert_tensor(seen.params, descend(x, y, bend, start, 0.05, 1)[0][1], "`params` after a step")
-        assert seen.mode, "after the step, autograd stays switched off (`torch.is_grad_enabled()` is False)."
+        (params, switched_on), (params_too, still_on) = observe(probe)
+        place = descend(x, y, bend, start, 0.05, 1)[0][1]
+        assert_tensor(params, place, "`params` after a step")
+        assert switched_on, "after the step, autograd stays switched off (`torch.is_grad_enabled()` is False)."
+        assert_tensor(params_too, place, "`params` after a step for a caller who has autograd switched off")
+        assert not still_on, (
+            "the caller had autograd switched off, and after the step it is on (`torch.is_grad_enabled()` is True)."
+        )
 
     def test_many_steps_find_the_lowest_loss(self, observe, rng):
         x = torch.tensor([-1.5, -1.0, -0.5, 0.5, 1.0, 1.5], dtype=DOUBLE)
@@ -179,23 +194,26 @@ class TestAutogradStep:
 class Descent:
     """Gradient descent with momentum and the interface of torch.optim, without what that imports."""
 
-    def __init__(self, params, lr, momentum=0.0):
-        self.param_groups = [{"params": list(params), "lr": lr, "momentum": momentum}]
+    def __init__(self, params, lr, momentum=0.0, groups=1):
+        params = list(params)
+        parts = [params[start::groups] for start in range(groups)]
+        self.param_groups = [{"params": part, "lr": lr, "momentum": momentum} for part in parts]
         self.state = {}
         self.steps = 0
 
     def zero_grad(self, set_to_none=True):
-        for p in self.param_groups[0]["params"]:
-            p.grad = None if set_to_none or p.grad is None else torch.zeros_like(p)
+        for group in self.param_groups:
+            for p in group["params"]:
+                p.grad = None if set_to_none or p.grad is None else torch.zeros_like(p)
 
     def step(self, closure=None):
         self.steps += 1
-        group = self.param_groups[0]
         with torch.no_grad():
-            for p in group["params"]:
-                if p.grad is not None:
-                    self.state[p] = group["momentum"] * self.state.get(p, 0.0) + p.grad
-                    p -= group["lr"] * self.state[p]
+            for group in self.param_groups:
+                for p in group["params"]:
+                    if p.grad is not None:
+                        self.state[p] = group["momentum"] * self.state.get(p, 0.0) + p.grad
+                        p -= group["lr"] * self.state[p]
 
 
 def regressor(rng, features, outputs):
@@ -235,11 +253,11 @@ class TestAccumulateStep:
         pieces = list(zip(x.split(sizes), y.split(sizes), strict=True))
         return regressor(rng, features, outputs), pieces, (x, y), F.cross_entropy if labels else F.mse_loss
 
-    def check(self, observe, cases, note=""):
+    def check(self, observe, cases, note="", groups=1):
         def probe(m):
             seen = []
             for model, pieces, _, loss_fn in cases:
-                optimizer = Descent(model.parameters(), 0.1)
+                optimizer = Descent(model.parameters(), 0.1, groups=groups)
                 loss = m.accumulate_step(model, optimizer, loss_fn, pieces)
                 state = [p.detach() for p in model.parameters()], [p.grad for p in model.parameters()]
                 seen.append((loss, optimizer.steps, *state))
@@ -261,6 +279,22 @@ class TestAccumulateStep:
         cases.append(self.drawn(rng, rng.shuffled([2, 4, 5, 1, 3])))
         self.check(observe, cases, "Each sample counts the same, in whichever piece it is.")
 
+    def test_pieces_whose_samples_are_longer_count_no_more(self, observe, rng):
+        features, outputs = rng.sizes(2, 2, 5)
+        # As sentences: each piece is as wide as its longest, and the model takes the mean over it.
+        model = nn.Sequential(nn.AdaptiveAvgPool1d(1), nn.Flatten(), regressor(rng, features, outputs))
+        pieces = []
+        for rows, length in zip(rng.shuffled([1, 3, 4]), rng.sizes(3, 2, 9), strict=True):
+            x, y = rng.strided((rows, features, length), DOUBLE), rng.tensor((rows, outputs), DOUBLE, 1.0, 3.0)
+            pieces.append((x, y))
+        whole = torch.cat([x.mean(2, keepdim=True) for x, _ in pieces]), torch.cat([y for _, y in pieces])
+        note = "One sample is one row of x and y, however many numbers it has."
+        self.check(observe, [(model, pieces, whole, F.mse_loss)], note)
+
+    def test_optimiser_with_two_groups(self, observe, rng):
+        note = "The optimiser has its parameters in two groups."
+        self.check(observe, [self.drawn(rng, rng.shuffled([2, 1, 4]))], note, groups=2)
+
     def test_equal_pieces_and_a_single_one(self, observe, rng):
         size = rng.integer(2, 3)
         self.check(observe, [self.drawn(rng, [size] * count, labels=count == 3) for count in (1, 2, 3, 5)])
@@ -273,6 +307,7 @@ class TestAccumulateStep:
         second = [(x + 1, y - 2) for x, y in first[::-1]]
         both = [tuple(torch.cat(parts) for parts in zip(*pieces, strict=True)) for pieces in (first, second)]
         stale = [rng.tensor(p.shape, DOUBLE, 1.0, 2.0) for p in model.parameters()]
+        stale[-1][0] = math.nan
 
         def probe(m):
             optimizer = Descent(model.parameters(), 0.05, momentum=0.7)
@@ -283,7 +318,7 @@ class TestAccumulateStep:
 
         seen = observe(probe)
         losses, _, moved = whole_steps(model, loss_fn, both, 0.05, momentum=0.7)
-        note = "There was something in `.grad` before, and the optimiser has momentum."
+        note = "There was something in `.grad` before (one NaN too), and the optimiser has momentum."
         for got, expected, (name, _) in zip(seen.params, moved, model.named_parameters(), strict=True):
             assert_tensor(got, expected, f"{name} after two calls", note=note)
         for got, expected in zip(seen.losses, losses, strict=True):
@@ -350,20 +385,33 @@ class TestAccumulateStep:
         model, pieces, whole, loss_fn = self.drawn(rng, [1, 4])
         model[0].bias.requires_grad_(False)
         unused = rng.tensor((3,), DOUBLE)
+        stale = rng.tensor(model[0].bias.shape, DOUBLE, 1.0, 2.0)
 
         def probe(m):
             model.unused = nn.Parameter(unused.clone())
-            loss = m.accumulate_step(model, Descent(model.parameters(), 0.1), loss_fn, pieces)
-            params = {name: p.detach() for name, p in model.named_parameters()}
-            return {"loss": loss, "params": list(params.items())}
+            start = {name: p.detach().clone() for name, p in model.named_parameters()}
+            seen = []
+            for before in (False, True):
+                with torch.no_grad():
+                    for name, p in model.named_parameters():
+                        p.copy_(start[name])
+                        p.grad = None
+                if before:
+                    model[0].bias.grad, model.unused.grad = stale.clone(), torch.ones_like(unused)
+                loss = m.accumulate_step(model, Descent(model.parameters(), 0.1), loss_fn, pieces)
+                seen.append((loss, [(name, p.detach().clone()) for name, p in model.named_parameters()]))
+            return seen
 
-        seen = observe(probe)
         losses, _, moved = whole_steps(model, loss_fn, [whole], 0.1)
         expected = dict(zip([name for name, _ in model.named_parameters()], moved, strict=True), unused=unused)
-        for name, got in seen.params:
-            what = {"unused": "a parameter without a part in the loss", "0.bias": "a frozen parameter"}.get(name, name)
-            assert_tensor(got, expected[name], f"{what}, after the step,")
-        assert_number(seen.loss, losses[0], "the loss returned")
+        names = {"unused": "a parameter without a part in the loss", "0.bias": "a frozen parameter"}
+        for (loss, params), before in zip(observe(probe), (False, True), strict=True):
+            for name, got in params:
+                what = names.get(name, name)
+                if before and what != name:
+                    what += ", with a gradient from before the call in `.grad`"
+                assert_tensor(got, expected[name], f"{what}, after the step,")
+            assert_number(loss, losses[0], "the loss returned")
 
 
 class Pretend(TorchFunctionMode):
@@ -438,12 +486,19 @@ class TestEvaluate:
         model, batches, expected = self.drawn(rng)
 
         def probe(m):
+            during = []
+            model.register_forward_pre_hook(
+                lambda net, inputs: during.append([part.training for part in net.modules()])
+            )
             out = m.evaluate(model.train(), batches, F.cross_entropy)
-            return {"out": out, "state": dict(model.state_dict())}
+            return {"out": out, "state": dict(model.state_dict()), "during": during}
 
         seen = observe(probe)
         note = "The model came in training mode."
         self.check(seen.out, expected, "a model with dropout and batch norm", note=note)
+        names = [name or "the model itself" for name, _ in model.named_modules()]
+        training = [name for name, *modes in zip(names, *seen.during, strict=True) if any(modes)]
+        assert not training, f"while batches go through it, these modules are in training mode: {', '.join(training)}."
         for name, tensor in model.state_dict().items():
             assert_tensor(seen.state[name], tensor, f"`{name}` of the model, after evaluate,", rtol=0, atol=0)
 

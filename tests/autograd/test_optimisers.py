@@ -13,6 +13,14 @@ DOUBLE = torch.float64
 BOTH = ("Adam", "AdamW")
 
 
+def check_numbers(got, expected, what, note="", rtol=None, atol=None):
+    """`assert_tensor`, and in float64 to 11 digits: what passed through float32 on the way is right to 8."""
+    assert_tensor(got, expected, what, note=note, rtol=rtol, atol=atol)
+    if expected.dtype == DOUBLE and rtol is None:
+        note = "In float64 it is not precise enough: did a number pass through float32 on the way?"
+        assert_tensor(got, expected, what, note=note, rtol=1e-11, atol=1e-11)
+
+
 def sgd(start, grads, options):
     """One parameter's values after each step, by SGD's formula. A gradient may be None; options are those of a step."""
     p, buffer, path = start.double(), None, []
@@ -88,7 +96,7 @@ def check_path(path, expected, what, note="", rtol=None, atol=None):
     for number, (row, wanted) in enumerate(zip(path, expected, strict=True), 1):
         for index, (p, value) in enumerate(zip(row, wanted, strict=True)):
             which = f"parameter {index} " if len(wanted) > 1 else "the parameter "
-            assert_tensor(p, value, f"{what}: {which}after step {number}", note=note, rtol=rtol, atol=atol)
+            check_numbers(p, value, f"{what}: {which}after step {number}", note, rtol, atol)
 
 
 def drawn(rng, steps, shapes=None, dtype=DOUBLE, strided=False):
@@ -139,9 +147,11 @@ def options_of(name, rng):
 
 
 def check_groups(observe, rng, name):
-    starts, grads = drawn(rng, 3, ((2, 3), (), (4,), (3,)))
+    starts, grads = drawn(rng, 3, ((2, 3), (), (4,), (3,), (2,)))
     base, first = options_of(name, rng), options_of(name, rng)
     second, third = {"lr": base["lr"] * 3}, {"weight_decay": base["weight_decay"] * 2}
+    # 0.0 is an option like any other, though Python takes it for False.
+    fourth = {option: 0.0 for option in base if option not in ("lr", "betas")}
     lr, rest = parts(base)
 
     def probe(m):
@@ -151,7 +161,8 @@ def check_groups(observe, rng, name):
             dicts = [
                 {"params": (p for p in params[:2]), **first},
                 {"params": [params[2]], **second},
-                {"params": iter(params[3:]), **third},
+                {"params": iter(params[3:4]), **third},
+                {"params": params[4:], **fourth},
             ]
             optimizer = getattr(m, name)((group for group in dicts), lr, **rest)
             groups.extend({k: v for k, v in group.items() if k in base} for group in optimizer.param_groups)
@@ -160,14 +171,14 @@ def check_groups(observe, rng, name):
         return {**walk(make, starts, grads), "groups": groups}
 
     seen = observe(probe)
-    by_group = [first, {**base, **second}, {**base, **third}]
+    by_group = [first, {**base, **second}, {**base, **third}, {**base, **fourth}]
     count = len(seen.groups)
-    assert count == 3, f"`{name}` was given three groups, but its `param_groups` has {count}."
+    assert count == 4, f"`{name}` was given four groups, but its `param_groups` has {count}."
     for number, (group, wanted) in enumerate(zip(seen.groups, by_group, strict=True)):
         assert_equal(group, wanted, f"the options in `param_groups[{number}]` of `{name}`")
-    options = [[by_group[number]] * 3 for number in (0, 0, 1, 2)]
-    note = "Parameters 0 and 1 are in the first group, 2 in the second, 3 in the third; their options differ."
-    check_path(seen.path, paths(name, starts, grads, options), f"`{name}` with three groups", note)
+    options = [[by_group[number]] * 3 for number in (0, 0, 1, 2, 3)]
+    note = "Parameters 0 and 1 are in the first group, 2, 3 and 4 in one each; their options differ."
+    check_path(seen.path, paths(name, starts, grads, options), f"`{name}` with four groups", note)
     assert seen.same, "the tensors in `param_groups` should be those that were given, in the same order."
 
 
@@ -175,7 +186,7 @@ def check_options_at_every_step(observe, rng, name):
     starts, grads = drawn(rng, 4, ((3,), (2,)))
     base = options_of(name, rng)
     lr, rest = parts(base)
-    factors = [(1.0, 1.0), (0.25, 1.0), (0.25, 3.0), (2.0, 0.5)]
+    factors = [(1.0, 1.0), (0.25, 0.0), (0.25, 3.0), (2.0, 0.5)]
     others = [{}, *(options_of(name, rng) for _ in range(3))]
 
     def at(number, place):
@@ -199,7 +210,7 @@ def check_options_at_every_step(observe, rng, name):
 
     options = [[at(number, place) for number in range(4)] for place in (0, 1)]
     note = (
-        'Between the steps, "lr" and "weight_decay" were changed in `param_groups`, '
+        'Between the steps, "lr" and "weight_decay" were changed in `param_groups`, to 0 as well, '
         "and in the second group the other options too."
     )
     check_path(observe(probe).path, paths(name, starts, grads, options), f"`{name}`", note)
@@ -207,27 +218,40 @@ def check_options_at_every_step(observe, rng, name):
 
 def check_no_gradient(observe, rng, name):
     starts, grads = drawn(rng, 5, ((3,), (2, 2), (2,), (3, 2)))
-    # The first always has one, zero once; the second gets one late, the third pauses, the fourth never has one.
+    # The first always has one, zero once; the second gets one late, the third pauses, the fourth is frozen for 4 steps.
     grads[3][0] = torch.zeros(3, dtype=DOUBLE)
     for number, index in ((0, 1), (1, 1), (1, 2), (2, 2)):
         grads[number][index] = None
-    for row in grads:
+    for row in grads[:4]:
         row[3] = None
     options = options_of(name, rng)
     lr, rest = parts(options)
 
     def probe(m):
+        held, flags = [], []
+
         def make(params):
             params[3].requires_grad_(False)
+            held.extend(params)
             return getattr(m, name)(params, lr, **rest)
 
-        return walk(make, starts, grads)
+        def before(_groups, number):
+            if number in (0, 4):
+                flags.append([p.requires_grad for p in held])
+            if number == 4:
+                held[3].requires_grad_(True)
 
+        return {**walk(make, starts, grads, before), "flags": flags}
+
+    seen = observe(probe)
+    for flags, when in zip(seen.flags, ("once the optimiser is made", "after four steps"), strict=True):
+        what = f"`{name}`: the `requires_grad` of the parameters, of which the last is frozen, {when}"
+        assert_equal(flags, [True, True, True, False], what)
     note = (
-        "Parameter 1 has no gradient in steps 1 and 2, parameter 2 none in steps 2 and 3, parameter 3 never has one; "
-        "that of parameter 0 is all zeros in step 4, and zero is not None."
+        "Parameter 1 has no gradient in steps 1 and 2, parameter 2 none in steps 2 and 3, parameter 3 is frozen until "
+        "step 5; that of parameter 0 is all zeros in step 4, and zero is not None."
     )
-    check_path(observe(probe).path, paths(name, starts, grads, [[options] * 5] * 4), f"`{name}`", note)
+    check_path(seen.path, paths(name, starts, grads, [[options] * 5] * 4), f"`{name}`", note)
 
 
 def check_what_is_written(observe, rng, name):
@@ -319,10 +343,10 @@ def check_new_optimiser(observe, rng, name):
         old, other = make(params[:1], lr, **rest), make(params[1:], lr, **rest)
         path = []
         for number, row in enumerate(grads):
-            if number == 2:
-                old = make(params[:1], lr, **rest)
             for p, grad in zip(params, row, strict=True):
                 p.grad = grad.clone()
+            if number == 2:
+                old = make(params[:1], lr, **rest)
             old.step()
             other.step()
             path.append([p.detach().clone() for p in params])
@@ -332,7 +356,10 @@ def check_new_optimiser(observe, rng, name):
     again = paths(name, [expected[1][0]], [row[:1] for row in grads[2:]], [[options] * 2])
     firsts = [row[0] for row in expected[:2]] + [row[0] for row in again]
     wanted = [[first, row[1]] for first, row in zip(firsts, expected, strict=True)]
-    note = "After step 2, parameter 0 got a new optimiser; parameter 1 kept its own all the time."
+    note = (
+        "After step 2, with the next gradient in its `.grad` already, parameter 0 got a new optimiser; "
+        "parameter 1 kept its own all the time."
+    )
     check_path(observe(probe), wanted, f"`{name}`", note)
 
 
@@ -541,11 +568,11 @@ class TestClipGradNorm:
             max_norm = total * rng.uniform(0.2, 0.7)
             seen = observe(lambda m: clipped(m, starts, grads, max_norm))
             what = f"the total norm, for {str(dtype).removeprefix('torch.')} gradients,"
-            assert_tensor(seen.total, total_as(grads, dtype), what, note="It is the norm before clipping.")
+            check_numbers(seen.total, total_as(grads, dtype), what, "It is the norm before clipping.")
             for index, (got, grad) in enumerate(zip(seen.grads, grads, strict=True)):
                 expected = (grad.double() * (max_norm / (total + 1e-6))).to(dtype)
                 what = f"gradient {index}, with max_norm={max_norm:.3f} and a total of {total:.3f},"
-                assert_tensor(got, expected, what, note="All are scaled by the same factor.")
+                check_numbers(got, expected, what, "All are scaled by the same factor.")
 
     def test_one_norm_for_all_gradients_together(self, observe, rng):
         count = rng.integer(5, 8)
@@ -820,24 +847,25 @@ class TestWarmupCosine:
 
     def test_edges_of_the_schedule_in_the_scheduler(self, observe, rng):
         _, _, lr_max, lr_min = self.drawn(rng)
-        lengths = [(0, 3), (2, 2), (1, 2), (0, 0)]
+        # At a lowest rate of 0, nothing can be had from the rate before.
+        cases = [(*length, low) for length in [(0, 3), (2, 2), (1, 2), (0, 0)] for low in (lr_min, 0.0)]
 
         def probe(m):
             runs = []
-            for warmup, total in lengths:
+            for warmup, total, low in cases:
                 optimizer = counter([lr_max, lr_max * 2])
-                scheduler = m.WarmupCosine(optimizer, warmup, total, lr_min)
+                scheduler = m.WarmupCosine(optimizer, warmup, total, low)
                 for _ in range(5):
                     optimizer.step()
                     scheduler.step()
                 runs.append(optimizer.used)
             return runs
 
-        for (warmup, total), run in zip(lengths, observe(probe), strict=True):
+        for (warmup, total, low), run in zip(cases, observe(probe), strict=True):
             for step, rates in enumerate(run):
                 for rate, peak in zip(rates, (lr_max, lr_max * 2), strict=True):
-                    what = f"the rate in step {step}, with warmup={warmup} and total={total},"
-                    check_rate(rate, rate_at(step, warmup, total, peak, lr_min), what)
+                    what = f"the rate in step {step}, with warmup={warmup}, total={total} and lr_min={low:.3g},"
+                    check_rate(rate, rate_at(step, warmup, total, peak, low), what)
 
     def test_schedulers_leave_everything_else_alone(self, observe, rng):
         warmup, total, lr_max, lr_min = self.drawn(rng)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import pickle
@@ -152,6 +153,17 @@ def watched(inner):
     return Watched()
 
 
+@contextlib.contextmanager
+def others_kept():
+    """In a probe: the global generators of Python and NumPy are afterwards as they were."""
+    before = random.getstate(), np.random.get_state()
+    try:
+        yield
+    finally:
+        random.setstate(before[0])
+        np.random.set_state(before[1])
+
+
 @exercise("train_val_fit")
 class TestTrainValFit:
     def test_every_row_is_in_exactly_one_part(self, observe, rng):
@@ -181,22 +193,17 @@ class TestTrainValFit:
         line = nn.Linear(1, 1)
 
         def probe(m):
-            before = random.getstate(), np.random.get_state()
-            try:
-                with torch.random.fork_rng(devices=[]):
-                    splits, states = [], []
-                    for one, x, world in zip(seeds, (*xs, xs[0]), (1, 2, 2), strict=True):
-                        torch.manual_seed(world), random.seed(world), np.random.seed(world)
-                        splits.append(fit_data(m.train_val_fit(model, x, y, 0.3, one, 8, 0.1, 0)))
-                        states.append([torch.rand(2), random.random(), float(np.random.random())])
-                    fresh = []
-                    for world in (1, 2, 2):
-                        torch.manual_seed(world), random.seed(world), np.random.seed(world)
-                        fresh.append([torch.rand(2), random.random(), float(np.random.random())])
-                    held = [m.train_val_fit(line, few_x, few_y, 0.3, s, 8, 0.1, 0).val_index for s in range(30)]
-            finally:
-                random.setstate(before[0])
-                np.random.set_state(before[1])
+            with torch.random.fork_rng(devices=[]), others_kept():
+                splits, states = [], []
+                for one, x, world in zip(seeds, (*xs, xs[0]), (1, 2, 2), strict=True):
+                    torch.manual_seed(world), random.seed(world), np.random.seed(world)
+                    splits.append(fit_data(m.train_val_fit(model, x, y, 0.3, one, 8, 0.1, 2)))
+                    states.append([torch.rand(2), random.random(), float(np.random.random())])
+                fresh = []
+                for world in (1, 2, 2):
+                    torch.manual_seed(world), random.seed(world), np.random.seed(world)
+                    fresh.append([torch.rand(2), random.random(), float(np.random.random())])
+                held = [m.train_val_fit(line, few_x, few_y, 0.3, s, 8, 0.1, 0).val_index for s in range(30)]
             return {"splits": splits, "states": states, "fresh": fresh, "held": held}
 
         seen = observe(probe)
@@ -705,10 +712,10 @@ class TestSaveCheckpoint:
         case = self.drawn(rng)
 
         def probe(m):
-            out = []
-            with folder_of({}) as folder:
+            out, drawn = [], []
+            with folder_of({}) as folder, others_kept():
                 for saves in (False, True):
-                    torch.manual_seed(case["seeds"][0])
+                    torch.manual_seed(case["seeds"][0]), random.seed(1), np.random.seed(1)
                     run = Run(case["kind"], case["states"][0], case["rates"][0])
                     losses = []
                     for epoch in range(3):
@@ -717,13 +724,16 @@ class TestSaveCheckpoint:
                             m.save_checkpoint(folder / FILE, *run.parts, epoch)
                     flags = [run.model.training, *[p.requires_grad for p in run.model.parameters()]]
                     out.append((losses, run.snapshot(), flags))
+                    drawn.append([random.random(), float(np.random.random())])
                 epoch = m.resume(folder / FILE, *run.parts)
-            return {"out": out, "epoch": epoch, "model": numbers_of(run.model)}
+            return {"out": out, "drawn": drawn, "epoch": epoch, "model": numbers_of(run.model)}
 
         seen = observe(lambda m: seeded(lambda: probe(m)))
         (plain, end, flags), (saved, saved_end, saved_flags) = seen.out
         note = "Saving should change neither the run nor the generators."
         assert_equal(saved, plain, "the losses of a run that is saved after each epoch", note=note)
+        names = "what the generators of Python and NumPy give after a run that was saved"
+        assert_equal(seen.drawn[1], seen.drawn[0], names, note=note)
         check_snapshot(saved_end, end, "a run that is saved after each epoch")
         assert_equal(saved_flags, flags, "`training` and the parameters' `requires_grad` after saving", note=note)
         assert_equal(seen.epoch, 3, "what `resume` returns for a checkpoint of epoch 2")

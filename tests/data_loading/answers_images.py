@@ -863,6 +863,31 @@ def load_gray16(path, bits):
     return torch.from_numpy(stored)[None] / (2**bits - 1)
 
 
+# %% load_gray16 wrong="refuses colour and 8 bits only"
+# Colours and 8-bit greys were refused, but a grey picture of floating-point numbers was read as if it had been stored in
+# 16 bits. Which modes may pass?
+def load_gray16(path, bits):
+    stored = np.array(Image.open(path))
+    if stored.ndim != 2 or stored.dtype.itemsize < 2:
+        raise ValueError("colour or 8 bits")
+    if stored.min() < 0 or stored.max() > 2**bits - 1:
+        raise ValueError("bits")
+    return torch.from_numpy(stored.astype(np.float32))[None] / (2**bits - 1)
+
+
+# %% load_gray16 wrong="refuses a list of modes that is too short"
+# L, LA, RGB and RGBA were refused. Pillow knows other modes with 8 bits or one: palettes, black and white. Is it not easier
+# to say which ones may pass?
+def load_gray16(path, bits):
+    image = Image.open(path)
+    if image.mode in ("L", "LA", "RGB", "RGBA", "F"):
+        raise ValueError(image.mode)
+    stored = np.array(image).astype(np.float32)
+    if stored.min() < 0 or stored.max() > 2**bits - 1:
+        raise ValueError("bits")
+    return torch.from_numpy(stored)[None] / (2**bits - 1)
+
+
 # %% load_gray16 wrong="does not check the range"
 # A value above 2**bits - 1 means that the file has more bits than was said; it came out above 1 without a word.
 def load_gray16(path, bits):
@@ -923,7 +948,7 @@ def load_gray16(path, bits):
 # %% load_gray16 right="uint16 tensors"
 def load_gray16(path, bits):
     array = np.array(Image.open(path))
-    if array.ndim != 2 or array.dtype.itemsize < 2:
+    if array.ndim != 2 or array.dtype.kind not in "iu" or array.dtype.itemsize < 2:
         raise ValueError("not 16-bit grey")
     top = 2**bits - 1
     if (array > top).any() or (array.astype(np.int64) < 0).any():
@@ -1069,6 +1094,26 @@ def build_volume(folder, window):
     return torch.stack([slices[at] for at in sorted(slices)])[None]
 
 
+# %% build_volume wrong="an end of 0 is no end"
+# Where an end of the window is 0, nothing is cut there. Python takes 0 for false, so `if low` asks for more than whether
+# there is a lower end.
+def build_volume(folder, window):
+    low, high = window
+    slices = {}
+    for path in Path(folder).glob("*.png"):
+        about = json.loads(path.with_suffix(".json").read_text())
+        if about["position_mm"] in slices:
+            raise ValueError("two slices in one place")
+        stored = torch.from_numpy(np.array(Image.open(path)).astype(np.float32))
+        slices[about["position_mm"]] = stored * about["slope"] + about["intercept"]
+    volume = torch.stack([slices[at] for at in sorted(slices)])[None]
+    if low:
+        volume = volume.clamp(min=low)
+    if high:
+        volume = volume.clamp(max=high)
+    return volume
+
+
 # %% build_volume wrong="window stretched to 0 and 1"
 # After clipping, the window was stretched to 0 and 1. That is often done next, but here the values keep their unit.
 def build_volume(folder, window):
@@ -1171,6 +1216,48 @@ def build_volume(folder, window):
     slices = {}
     for path in Path(folder).glob("*.png"):
         about = json.loads(path.with_suffix(".json").read_text())
+        stored = torch.from_numpy(np.array(Image.open(path)).astype(np.float32))
+        slices[about["position_mm"]] = stored * about["slope"] + about["intercept"]
+    return torch.stack([slices[at] for at in sorted(slices)]).clamp(*window)[None]
+
+
+# %% build_volume wrong="positions compared as text"
+# Positions were compared as text, where 40 and 40.0 are two. As numbers they are one, so these two slices lie in the same
+# place.
+def build_volume(folder, window):
+    slices = {}
+    for path in Path(folder).glob("*.png"):
+        about = json.loads(path.with_suffix(".json").read_text())
+        position = str(about["position_mm"])
+        if position in slices:
+            raise ValueError("two slices in one place")
+        stored = torch.from_numpy(np.array(Image.open(path)).astype(np.float32))
+        slices[position] = stored * about["slope"] + about["intercept"]
+    return torch.stack([slices[at] for at in sorted(slices, key=float)]).clamp(*window)[None]
+
+
+# %% build_volume wrong="cuts the name at its first dot"
+# The metadata of `scan.1.png` was looked for in `scan.json`. A name may hold more than one dot: where does its suffix
+# begin?
+def build_volume(folder, window):
+    slices = {}
+    for path in Path(folder).glob("*.png"):
+        about = json.loads((Path(folder) / (path.name.split(".")[0] + ".json")).read_text())
+        if about["position_mm"] in slices:
+            raise ValueError("two slices in one place")
+        stored = torch.from_numpy(np.array(Image.open(path)).astype(np.float32))
+        slices[about["position_mm"]] = stored * about["slope"] + about["intercept"]
+    return torch.stack([slices[at] for at in sorted(slices)]).clamp(*window)[None]
+
+
+# %% build_volume wrong="replaces png wherever it is"
+# In the name `png-7.png` both `png` became `json`, and there is no such file. Only the end of the name differs.
+def build_volume(folder, window):
+    slices = {}
+    for path in Path(folder).glob("*.png"):
+        about = json.loads((Path(folder) / path.name.replace("png", "json")).read_text())
+        if about["position_mm"] in slices:
+            raise ValueError("two slices in one place")
         stored = torch.from_numpy(np.array(Image.open(path)).astype(np.float32))
         slices[about["position_mm"]] = stored * about["slope"] + about["intercept"]
     return torch.stack([slices[at] for at in sorted(slices)]).clamp(*window)[None]

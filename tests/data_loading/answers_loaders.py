@@ -134,6 +134,29 @@ def split_with_transforms(dataset, fraction, seed, train_transform=None, val_tra
     return Part(dataset, order[held_back:], train_transform), Part(dataset, order[:held_back], val_transform)
 
 
+# %% split_with_transforms wrong="seed 0 is no seed"
+# With seed 0 the split is another one each time. Python takes 0 for false, so `seed or None` makes no seed of it.
+class Part(Dataset):
+    def __init__(self, dataset, indices, transform=None):
+        self.dataset, self.indices, self.transform = dataset, indices, transform
+
+    def __len__(self):
+        return len(self.indices)
+
+    def __getitem__(self, index):
+        item = self.dataset[self.indices[index]]
+        return item if self.transform is None else self.transform(item)
+
+
+def split_with_transforms(dataset, fraction, seed, train_transform=None, val_transform=None):
+    n = len(dataset)
+    if n < 2 or not 0 < fraction < 1:
+        raise ValueError("cannot split")
+    k = min(max(round(fraction * n), 1), n - 1)
+    order = np.random.default_rng(seed or None).permutation(n).tolist()
+    return Part(dataset, order[k:], train_transform), Part(dataset, order[:k], val_transform)
+
+
 # %% split_with_transforms wrong="two orders"
 # Each part took its items from a random order of its own. Some items are in both parts (the network is tested on what it
 # was trained on), others in none. One order, cut in two, cannot overlap.
@@ -527,6 +550,22 @@ class BalancedSampler(Sampler):
         return len(self.weights)
 
 
+# %% BalancedSampler wrong="seed 0 is no seed"
+# With seed 0 a second sampler gives other epochs. Python takes 0 for false, so `seed or None` makes no seed of it.
+class BalancedSampler(Sampler):
+    def __init__(self, labels, seed):
+        _, inverse, counts = torch.as_tensor(labels).unique(return_inverse=True, return_counts=True)
+        weights = (1 / counts[inverse].double()).numpy()
+        self.shares = weights / weights.sum()
+        self.random = np.random.default_rng(seed or None)
+
+    def __iter__(self):
+        return iter(self.random.choice(len(self), len(self), p=self.shares).tolist())
+
+    def __len__(self):
+        return len(self.shares)
+
+
 # %% BalancedSampler wrong="seeds the global generator"
 # The epochs can be repeated, but `torch.manual_seed` sets the generator that the whole program draws from, and the next
 # epoch depends on what else was drawn meanwhile.
@@ -870,6 +909,85 @@ class AugmentedDataset(Dataset):
         return self.augment(self.dataset[index], generator)
 
 
+# %% AugmentedDataset wrong="multiplied and added"
+# Each of the three was multiplied by a number of its own and all were added. Item 1009 of an epoch then has the numbers of
+# item 0 in the next one: a data set only has to be large enough. Can a sum keep three numbers apart?
+class AugmentedDataset(Dataset):
+    def __init__(self, dataset, augment, seed):
+        self.dataset, self.augment, self.seed = dataset, augment, seed
+        self.epoch = torch.zeros((), dtype=torch.int64).share_memory_()
+
+    def set_epoch(self, epoch):
+        self.epoch.fill_(epoch)
+
+    def __len__(self):
+        return len(self.dataset)
+
+    def __getitem__(self, index):
+        number = self.seed * 1000003 + int(self.epoch) * 1009 + index
+        return self.augment(self.dataset[index], torch.Generator().manual_seed(number % 2**32))
+
+
+# %% AugmentedDataset wrong="digits side by side"
+# The digits of the three were put side by side, with nothing in between. Seed 1, epoch 11 and item 1 look like seed 11,
+# epoch 1 and item 1 then. How could one tell where each number ends?
+import hashlib
+
+
+class AugmentedDataset(Dataset):
+    def __init__(self, dataset, augment, seed):
+        self.dataset, self.augment, self.seed = dataset, augment, seed
+        self.epoch = torch.zeros((), dtype=torch.int64).share_memory_()
+
+    def set_epoch(self, epoch):
+        self.epoch.fill_(epoch)
+
+    def __len__(self):
+        return len(self.dataset)
+
+    def __getitem__(self, index):
+        digest = hashlib.sha256(f"{self.seed}{int(self.epoch)}{index}".encode()).digest()
+        return self.augment(self.dataset[index], torch.Generator().manual_seed(int.from_bytes(digest[:4], "big")))
+
+
+# %% AugmentedDataset wrong="few states"
+# The three are mixed well, but only some ten thousand different numbers are left of the mixture. Among a thousand reads,
+# several share theirs. A generator's seed has room for 32 bits.
+class AugmentedDataset(Dataset):
+    def __init__(self, dataset, augment, seed):
+        self.dataset, self.augment, self.seed = dataset, augment, seed
+        self.epoch = torch.zeros((), dtype=torch.int64).share_memory_()
+
+    def set_epoch(self, epoch):
+        self.epoch.fill_(epoch)
+
+    def __len__(self):
+        return len(self.dataset)
+
+    def __getitem__(self, index):
+        number = hash((self.seed, int(self.epoch), index)) % 50_000
+        return self.augment(self.dataset[index], torch.Generator().manual_seed(number))
+
+
+# %% AugmentedDataset wrong="hash of a text"
+# Everything repeats, until Python is started again. To `hash` a text, Python mixes in a random number that it draws anew at
+# each start, so tomorrow's run has other numbers. What mixes whole numbers in the same way each time?
+class AugmentedDataset(Dataset):
+    def __init__(self, dataset, augment, seed):
+        self.dataset, self.augment, self.seed = dataset, augment, seed
+        self.epoch = torch.zeros((), dtype=torch.int64).share_memory_()
+
+    def set_epoch(self, epoch):
+        self.epoch.fill_(epoch)
+
+    def __len__(self):
+        return len(self.dataset)
+
+    def __getitem__(self, index):
+        number = hash(f"{self.seed}/{int(self.epoch)}/{index}") % 2**32
+        return self.augment(self.dataset[index], torch.Generator().manual_seed(number))
+
+
 # %% AugmentedDataset wrong="epoch as a plain attribute"
 # Workers that are running have a copy of this object. With persistent workers `set_epoch` changes the original only, and
 # they go on reading epoch 0, over and over.
@@ -967,6 +1085,48 @@ class AugmentedDataset(Dataset):
     def __getitem__(self, index):
         mixed = np.random.SeedSequence([self.seed, int(self.epoch), index]).generate_state(1)
         return self.augment(self.dataset[index], torch.manual_seed(int(mixed[0])))
+
+
+# %% AugmentedDataset wrong="the global generator, put back afterwards"
+# torch's global generator is put back after each read. But while `augment` runs, it is the one that was seeded anew: whatever
+# else draws from it there gets the same numbers again and again. Why not give `augment` a generator of its own?
+class AugmentedDataset(Dataset):
+    def __init__(self, dataset, augment, seed):
+        self.dataset, self.augment, self.seed = dataset, augment, seed
+        self.epoch = torch.zeros((), dtype=torch.int64).share_memory_()
+
+    def set_epoch(self, epoch):
+        self.epoch.fill_(epoch)
+
+    def __len__(self):
+        return len(self.dataset)
+
+    def __getitem__(self, index):
+        mixed = np.random.SeedSequence([self.seed, int(self.epoch), index]).generate_state(1)
+        with torch.random.fork_rng(devices=[]):
+            return self.augment(self.dataset[index], torch.manual_seed(int(mixed[0])))
+
+
+# %% AugmentedDataset wrong="seed 0 is no seed"
+# With seed 0 each object draws a seed of its own, and no run can be repeated. Python takes 0 for false, so `seed or ...`
+# does not ask whether there is a seed.
+import random
+
+
+class AugmentedDataset(Dataset):
+    def __init__(self, dataset, augment, seed):
+        self.dataset, self.augment, self.seed = dataset, augment, seed or random.SystemRandom().getrandbits(32)
+        self.epoch = torch.zeros((), dtype=torch.int64).share_memory_()
+
+    def set_epoch(self, epoch):
+        self.epoch.fill_(epoch)
+
+    def __len__(self):
+        return len(self.dataset)
+
+    def __getitem__(self, index):
+        mixed = np.random.SeedSequence([self.seed, int(self.epoch), index]).generate_state(1)
+        return self.augment(self.dataset[index], torch.Generator().manual_seed(int(mixed[0])))
 
 
 # %% AugmentedDataset wrong="seeded once an epoch, drawn in turn"
@@ -1077,6 +1237,28 @@ class AugmentedDataset(Dataset):
         return self.augment(self.dataset[index], generator=self.generator) if False else self.augment(
             self.dataset[index], self.generator
         )
+
+
+# %% AugmentedDataset right="multiplied, shifted and mixed"
+class AugmentedDataset(Dataset):
+    def __init__(self, dataset, augment, seed):
+        self.dataset, self.augment, self.seed = dataset, augment, seed
+        self.epoch = torch.zeros((), dtype=torch.int64).share_memory_()
+
+    def set_epoch(self, epoch):
+        self.epoch.fill_(epoch)
+
+    def __len__(self):
+        return len(self.dataset)
+
+    def __getitem__(self, index):
+        number = 0
+        for part in (self.seed, int(self.epoch), index):
+            number = (number ^ part) * 0x9E3779B97F4A7C15 % 2**64
+            number ^= number >> 32
+        own = torch.Generator()
+        own.set_state(torch.Generator().manual_seed(number % 2**32).get_state())
+        return self.augment(self.dataset[index], own)
 
 
 # %% AugmentedDataset right="a chain of generators"
@@ -1215,6 +1397,35 @@ class ShardedStream(IterableDataset):
         return islice(map(self.decode, self.source()), first, None, step)
 
 
+# %% ShardedStream wrong="None ends the stream"
+# The stream ended at an item that is None. `next(iterator, None)` gives None at the end, and where an item is None as well:
+# what else could stand for the end?
+class ShardedStream(IterableDataset):
+    def __init__(self, source, decode):
+        self.source, self.decode = source, decode
+
+    def __iter__(self):
+        info = get_worker_info()
+        first, step = (0, 1) if info is None else (info.id, info.num_workers)
+        own = islice(self.source(), first, None, step)
+        while (raw := next(own, None)) is not None:
+            yield self.decode(raw)
+
+
+# %% ShardedStream wrong="leaves out what is false"
+# Items that Python takes for false, such as 0, None and an empty text, were left out. They are items like any other.
+class ShardedStream(IterableDataset):
+    def __init__(self, source, decode):
+        self.source, self.decode = source, decode
+
+    def __iter__(self):
+        info = get_worker_info()
+        first, step = (0, 1) if info is None else (info.id, info.num_workers)
+        for raw in islice(self.source(), first, None, step):
+            if raw:
+                yield self.decode(raw)
+
+
 # %% ShardedStream wrong="one iterator for all passes"
 # The source is started once, in the constructor. The first pass uses it up, and the second finds it empty.
 class ShardedStream(IterableDataset):
@@ -1342,6 +1553,19 @@ class ShardedStream(IterableDataset):
                 yield self.decode(turn[number])
             if len(turn) < count:
                 return
+
+
+# %% ShardedStream right="a mark of its own for the end"
+class ShardedStream(IterableDataset):
+    def __init__(self, source, decode):
+        self.source, self.decode = source, decode
+
+    def __iter__(self):
+        info = get_worker_info()
+        own = islice(self.source(), info.id if info else 0, None, info.num_workers if info else 1)
+        end = object()
+        while (raw := next(own, end)) is not end:
+            yield self.decode(raw)
 
 
 # %% ShardedStream right="an iterator class"

@@ -36,6 +36,17 @@ def daily_tensor(hours, values):
     return calendar.view(days, 24, values.shape[1]).transpose(1, 2).contiguous()
 
 
+# %% daily_tensor wrong="every 0 is a gap"
+# Hours in which nobody hired a bike became gaps. The zeros that were measured cannot be told from those that only fill the
+# calendar: what could it hold at first in their place?
+def daily_tensor(hours, values):
+    days = int(hours.max()) // 24 + 1 if len(hours) else 0
+    out = torch.zeros(days, values.shape[1], 24, dtype=values.dtype)
+    out[hours // 24, :, hours % 24] = values
+    out[out == 0] = torch.nan
+    return out
+
+
 # %% daily_tensor wrong="gaps repeat the hour before"
 # The missing hours repeat the last hour before them, so they can no longer be told from what was measured. Here, they
 # should be NaN.
@@ -158,6 +169,16 @@ def daily_tensor(hours, values):
     return calendar.view(days, 24, values.shape[1]).transpose(1, 2).contiguous()
 
 
+# %% daily_tensor wrong="float32 where there are no rows"
+# Without rows the result is float32, whatever dtype the values have. An empty tensor has a dtype, too.
+def daily_tensor(hours, values):
+    if len(hours) == 0:
+        return torch.empty(0, values.shape[1], 24)
+    calendar = values.new_full((int(hours.max()) // 24 * 24 + 24, values.shape[1]), torch.nan)
+    calendar[hours] = values
+    return calendar.view(-1, 24, values.shape[1]).transpose(1, 2).contiguous()
+
+
 # %% daily_tensor wrong="a complete series is not copied"
 # Where no hour is missing, the result can be a view: with one feature, `contiguous()` has nothing to copy, and
 # writing into the result changes `values`.
@@ -187,6 +208,16 @@ def daily_tensor(hours, values):
     daily = torch.full((days, values.size(1), 24), torch.nan).to(values)
     daily[hours.div(24, rounding_mode="floor"), :, hours.remainder(24)] = values
     return daily
+
+
+# %% daily_tensor right="reshape finds out the number of days"
+def daily_tensor(hours, values):
+    T, F = values.shape
+    if T == 0:
+        return values.new_empty(0, F, 24)
+    calendar = torch.full((24 * (int(hours.max()) // 24 + 1), F), float("nan"), dtype=values.dtype)
+    calendar[hours] = values
+    return calendar.reshape(-1, 24, F).permute(0, 2, 1).contiguous()
 
 
 # %% daily_tensor right="reindex by pandas"
@@ -367,6 +398,18 @@ def add_one_hot(x, column, K):
 def add_one_hot(x, column, K):
     hot = x[:, column].unsqueeze(1) == x.new_tensor(range(1, K + 1)).unsqueeze(1)
     if not hot.any(dim=1).all():
+        raise ValueError("no category")
+    return torch.cat([x, hot.to(x.dtype)], dim=1)
+
+
+# %% add_one_hot wrong="refuses infinity in other features"
+# An infinite number in *another* feature was refused. Only feature `column` has to hold categories.
+def add_one_hot(x, column, K):
+    if x.isinf().any():
+        raise ValueError("infinite")
+    codes = x[:, column].unsqueeze(1)
+    hot = codes == x.new_tensor(range(1, K + 1)).unsqueeze(1)
+    if not (hot.any(dim=1, keepdim=True) | codes.isnan()).all():
         raise ValueError("no category")
     return torch.cat([x, hot.to(x.dtype)], dim=1)
 
@@ -688,6 +731,21 @@ def encode_text(texts, vocabulary=None):
 # The text was not put in lower case: `My` and `my` have different numbers, though it is one word.
 def encode_text(texts, vocabulary=None):
     tokens = [re.findall(r"\w+|[^\w\s]", text) for text in texts]
+    if vocabulary is None:
+        vocabulary = {"<pad>": 0, "<unk>": 1}
+        for token in sum(tokens, []):
+            vocabulary.setdefault(token, len(vocabulary))
+    ids = torch.zeros(len(texts), max(map(len, tokens), default=0), dtype=torch.int64)
+    for row, words in zip(ids, tokens):
+        row[: len(words)] = torch.tensor([vocabulary.get(token, 1) for token in words])
+    return ids, vocabulary
+
+
+# %% encode_text wrong="lower case after the tokens"
+# The tokens were put in lower case one by one, after the text had been split. For nearly all letters that is the same, but
+# the lower case of the Turkish `İ` is two characters, and the second, a dot, is no word character.
+def encode_text(texts, vocabulary=None):
+    tokens = [[token.lower() for token in re.findall(r"\w+|[^\w\s]", text)] for text in texts]
     if vocabulary is None:
         vocabulary = {"<pad>": 0, "<unk>": 1}
         for token in sum(tokens, []):
@@ -1480,6 +1538,21 @@ def pad_collate(sequences):
 def pad_collate(sequences):
     lengths = torch.tensor([len(sequence) for sequence in sequences])
     x = sequences[0].unsqueeze(0) if len(sequences) == 1 else pad_sequence(sequences, batch_first=True)
+    return x, lengths, torch.arange(x.shape[1]) < lengths.unsqueeze(1)
+
+
+# %% pad_collate wrong="uses its memory again"
+# Batches of the same shape share their memory: the next batch overwrites the one before, which somebody may still hold.
+# `x` should be a new tensor each time.
+_memory = {}
+
+
+def pad_collate(sequences):
+    lengths = torch.tensor([len(sequence) for sequence in sequences])
+    shape, dtype = (len(sequences), int(lengths.max()), sequences[0].shape[1]), sequences[0].dtype
+    x = _memory.setdefault((shape, dtype), torch.empty(shape, dtype=dtype)).zero_()
+    for row, sequence in zip(x, sequences):
+        row[: len(sequence)] = sequence
     return x, lengths, torch.arange(x.shape[1]) < lengths.unsqueeze(1)
 
 

@@ -116,6 +116,28 @@ def read_wine(path):
     return x, torch.tensor(data[:, -1], dtype=torch.int64), list(names[:-1])
 
 
+# %% read_wine wrong="drops what follows the last newline"
+# The last sample of the file is missing. `split("\n")[:-1]` takes for granted that an empty text follows the last newline,
+# but a file may end without one. Which way of reading lines does not care?
+def read_wine(path):
+    lines = Path(path).read_text(encoding="utf-8").split("\n")[:-1]
+    rows = [line.split(";") for line in lines[1:]]
+    x = torch.tensor([[float(cell) for cell in row[:-1]] for row in rows])
+    y = torch.tensor([int(row[-1]) for row in rows])
+    return x, y, lines[0].split(";")[:-1]
+
+
+# %% read_wine wrong="latin-1"
+# A name with letters beyond ASCII comes out garbled: "SÃ¤ure" for "Säure". The file is UTF-8, where such a letter takes two
+# bytes; latin-1 makes two letters of them and never complains.
+def read_wine(path):
+    lines = Path(path).read_text(encoding="latin-1").splitlines()
+    rows = [line.split(";") for line in lines[1:]]
+    x = torch.tensor([[float(cell) for cell in row[:-1]] for row in rows])
+    y = torch.tensor([int(row[-1]) for row in rows])
+    return x, y, lines[0].split(";")[:-1]
+
+
 # %% read_wine right="csv module"
 import csv
 
@@ -223,6 +245,27 @@ def one_hot(y, num_classes):
 def one_hot(y, num_classes):
     index = y.unsqueeze(1)
     return torch.zeros(len(y), num_classes).scatter_(1, index, index.float())
+
+
+# %% one_hot wrong="one buffer for all calls"
+# The result is right until the function is called again with as many classes: both calls hand out the same tensor, so the
+# second overwrites the first. Speed is not worth that here; make a new tensor for each call.
+_buffers = {}
+
+
+def one_hot(y, num_classes):
+    shape = (len(y), num_classes)
+    if shape not in _buffers:
+        _buffers[shape] = torch.empty(shape)
+    return _buffers[shape].zero_().scatter_(1, y[:, None], 1.0)
+
+
+# %% one_hot wrong="classes as uint8"
+# With more than 256 classes, some rows have their 1 in the wrong column: uint8 ends at 255, and 256 becomes 0 without a
+# word. (-1 becomes 255 the same way, which may hide an error.) An index is int64.
+def one_hot(y, num_classes):
+    small = y.to(torch.uint8)
+    return torch.zeros(len(y), num_classes).scatter_(1, small.long()[:, None], 1.0)
 
 
 # %% one_hot right="a tensor of ones as source"
@@ -1427,6 +1470,24 @@ class CategoryEmbedding(nn.Module):
         return torch.cat(parts, dim=1)
 
 
+# %% CategoryEmbedding wrong="row 0 zeroed before each look-up"
+# Unknown ids come out as zeros, since row 0 is set to zero in every call; but their gradients still reach that row, and an
+# optimiser keeps moving it in between. nn.Embedding has an argument that keeps gradients away from one row.
+class CategoryEmbedding(nn.Module):
+    def __init__(self, sizes, dims):
+        super().__init__()
+        self.tables = nn.ModuleList(nn.Embedding(size + 1, dim) for size, dim in zip(sizes, dims))
+
+    def forward(self, ids):
+        parts = []
+        for table, column in zip(self.tables, ids.unbind(1)):
+            with torch.no_grad():
+                table.weight[0] = 0
+            known = (column > 0) & (column < table.num_embeddings)
+            parts.append(table(torch.where(known, column, 0)))
+        return torch.cat(parts, dim=1)
+
+
 # %% CategoryEmbedding right="one-hot times a matrix"
 class CategoryEmbedding(nn.Module):
     def __init__(self, counts, widths):
@@ -1496,3 +1557,24 @@ class CategoryEmbedding(nn.Module):
             outs.append(table[column * known] * known[:, None])
             start += rows * dim
         return torch.cat(outs, dim=1)
+
+
+# %% CategoryEmbedding right="row 0 frozen, as a parameter of its own"
+class Column(nn.Module):
+    def __init__(self, size, dim):
+        super().__init__()
+        self.unknown = nn.Parameter(torch.zeros(1, dim), requires_grad=False)
+        self.known = nn.Parameter(torch.randn(size, dim))
+
+    def forward(self, ids):
+        table = torch.cat([self.unknown, self.known])
+        return table[ids.where((ids > 0) & (ids < len(table)), 0)]
+
+
+class CategoryEmbedding(nn.Module):
+    def __init__(self, sizes, dims):
+        super().__init__()
+        self.columns = nn.ModuleList(map(Column, sizes, dims))
+
+    def forward(self, ids):
+        return torch.cat([column(ids[:, k]) for k, column in enumerate(self.columns)], dim=1)

@@ -91,7 +91,7 @@ class TestLoadImages:
             "a.gif": encoded(hidden, "GIF"),
             "b.bmp": encoded(hidden, "BMP"),
             "c.png.part": encoded(hidden),
-            "c.png": encoded(plain[2]),
+            "c.1.png": encoded(plain[2]),
             "more/b.png": encoded(hidden),
         }
 
@@ -100,7 +100,7 @@ class TestLoadImages:
                 return m.load_images(folder, size)
 
         expected = torch.tensor(colours).double()[:, :, None, None].expand(5, 3, size, size)
-        note = "The folder holds a.jpeg, b.JPG, c.png, d.PnG, e.jpg, besides other files and a folder."
+        note = "The folder holds a.jpeg, b.JPG, c.1.png, d.PnG, e.jpg, besides other files and a folder."
         assert_pictures(observe(probe), expected, "the batch", off=5.0, note=note)
 
     def test_a_file_that_is_no_picture_is_named(self, observe, rng):
@@ -502,6 +502,9 @@ class TestLoadGray16:
             "colour": ("b.png", encoded(noise(rng, height, width))),
             "grey with alpha": ("c.png", encoded(noise(rng, height, width, 2))),
             "8-bit TIFF": ("d.tif", encoded(noise(rng, height, width, 1), "TIFF")),
+            "floating-point grey": ("e.tif", encoded(stored.astype(np.float32), "TIFF")),
+            "a palette": ("f.png", encoded(Image.fromarray(noise(rng, height, width, 1)).convert("P"))),
+            "black and white": ("g.png", encoded(Image.fromarray(noise(rng, height, width, 1) > 99))),
         }
         files = {**dict(kinds.values()), "good.png": encoded(stored)}
         names = [name for name, _ in kinds.values()]
@@ -516,7 +519,7 @@ class TestLoadGray16:
         assert_tensor(seen.good, scaled(stored, 4095), "`load_gray16` of a 16-bit grey", **CLOSE)
         for errors in seen.errors:
             for kind, (name, _) in kinds.items():
-                what = f"`load_gray16` of a file with {kind}"
+                what = f"`load_gray16` of a file with {kind} pixels"
                 assert_error(errors[name]["error"], ValueError, "as it is not 16-bit grey", what)
 
     def test_values_beyond_the_bits_are_refused(self, observe, rng):
@@ -637,9 +640,10 @@ class TestBuildVolume:
         slices = slices_of(rng, 5, height, width, 4095)
         for _, stored, _ in slices:
             stored[0, :3] = 0, 1500, 4095
+        slices[0][2]["intercept"], slices[1][2]["intercept"] = -rng.uniform(300, 900), rng.uniform(50, 200)
         files = files_of(rng, slices)
         windows = [(rng.uniform(-300, -100), rng.uniform(200, 500)), (rng.uniform(20, 60), rng.uniform(900, 1400))]
-        windows += [(-2000.0, rng.uniform(100, 200)), (-30, 70)]
+        windows += [(-2000.0, rng.uniform(100, 200)), (-30, 70), (0.0, rng.uniform(200, 400)), (-90, 0)]
 
         def probe(m):
             with folder_of(files) as folder:
@@ -701,7 +705,10 @@ class TestBuildVolume:
         name, stored, about = slices[3]
         double = [*slices[:3], (name, stored, {**about, "position_mm": slices[1][2]["position_mm"]})]
         twice = [*slices, ("copy", slices[2][1], slices[2][2])]
-        bad = [files_of(rng, double), files_of(rng, twice)]
+        whole = rng.integer(30, 90)  # once with a decimal point, once without
+        alike = [*slices[:2], *((name, stored, {**about, "position_mm": whole}) for name, stored, about in slices[2:])]
+        alike[2][2]["position_mm"] = float(whole)
+        bad = [files_of(rng, double), files_of(rng, twice), files_of(rng, alike)]
 
         def probe(m):
             errors = []
@@ -712,10 +719,26 @@ class TestBuildVolume:
                 return {"errors": errors, "good": m.build_volume(folder, WIDE)}
 
         seen = observe(probe)
-        for tried in seen.errors:
-            assert_error(tried["error"], ValueError, "if two slices have the same position", "`build_volume`")
+        ends = ("", "", f" (here {whole}.0 and {whole})")
+        for tried, end in zip(seen.errors, ends, strict=True):
+            assert_error(tried["error"], ValueError, f"if two slices have the same position{end}", "`build_volume`")
         expected, close = volume_of(slices)
         assert_tensor(seen.good, expected, "the volume of slices at four positions", **close)
+
+    def test_metadata_has_all_of_the_name_of_its_slice(self, observe, rng):
+        height, width = rng.sizes(2, 3, 7)
+        slices = slices_of(rng, 4, height, width, 4095)
+        names = rng.shuffled(["scan.1", "scan.1.5", "scan.2", "png-7"])
+        slices = [(name, *rest) for name, (_, *rest) in zip(names, slices, strict=True)]
+        files = files_of(rng, slices)
+
+        def probe(m):
+            with folder_of(files) as folder:
+                return m.build_volume(folder, WIDE)
+
+        expected, close = volume_of(slices)
+        what = f"the volume of {', '.join(f'{name}.png' for name in names)}"
+        assert_tensor(observe(probe), expected, what, **close)
 
     def test_a_slice_without_metadata_is_an_error_other_files_are_not(self, observe, rng):
         height, width = rng.sizes(2, 3, 7)

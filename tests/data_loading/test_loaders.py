@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import itertools
 import multiprocessing
 import random
@@ -59,15 +60,30 @@ def seeded(seed, call):
         random.setstate(before[2])
 
 
-def assert_untouched(draws, seed, what):
-    """The global generators draw what they would have drawn without `what`."""
+def assert_untouched(draws, seed, what, meanwhile=()):
+    """The global generators draw what they would have drawn without `what`, at its end and `meanwhile`."""
     fresh = torch.Generator().manual_seed(seed), np.random.RandomState(seed), random.Random(seed)
-    expected = [torch.rand((), generator=fresh[0]).item(), fresh[1].rand(), fresh[2].random()]
-    for name, draw, wanted in zip(("torch", "NumPy", "Python"), draws, expected, strict=True):
-        assert draw == wanted, (
-            f"{what} changed {name}'s global random generator: whatever draws from it next gets other numbers. "
-            "A generator of your own leaves it alone."
-        )
+    for drawn in [*meanwhile, draws]:
+        expected = [torch.rand((), generator=fresh[0]).item(), fresh[1].rand(), fresh[2].random()]
+        for name, draw, wanted in zip(("torch", "NumPy", "Python"), drawn, expected, strict=True):
+            assert draw == wanted, (
+                f"{what} changed {name}'s global random generator: whatever draws from it next gets other numbers. "
+                "A generator of your own leaves it alone."
+            )
+
+
+@contextmanager
+def python_started_again():
+    """As if Python had been started again: its `hash` salts text with another random number each time."""
+    plain = builtins.hash
+
+    def salted(value):
+        if isinstance(value, (str, bytes)):
+            return ("another start", value)
+        return tuple(map(salted, value)) if type(value) is tuple else value
+
+    with mock.patch("builtins.hash", lambda value: plain(salted(value))):
+        yield
 
 
 @contextmanager
@@ -109,11 +125,37 @@ def assert_indices(epoch, count, what):
 
 def assert_distinct(draws, what):
     """No two of the random numbers drawn (key: list of floats) are the same."""
-    for (first, one), (second, two) in itertools.combinations(draws.items(), 2):
-        pair = what.format(first, second)
-        assert one != two, (
-            f"{pair} get the same random numbers, {short(one)}. Seed, epoch and number should each matter."
+    keys = {}
+    for key, drawn in draws.items():
+        first = keys.setdefault(tuple(drawn), key)
+        assert first == key, (
+            f"{what.format(first, key)} get the same random numbers, {short(drawn)}. "
+            "Every seed, epoch and item should have random numbers of its own."
         )
+
+
+# As many items as the largest data sets have. Seed and epoch may be larger.
+ITEMS = 2**24
+
+
+def pairs_to_try(number):
+    """Pairs of triples that are alike if seed, epoch and i are only multiplied by something and added.
+
+    Args:
+        number: (seed, epoch, i) -> the number that its generator was seeded with.
+    """
+    start = number((0, 0, 0))
+    steps = sorted(((number(unit) - start) % 2**32, unit) for unit in ((1, 0, 0), (0, 1, 0), (0, 0, 1)))
+    (small, third), (middle, second), (big, first) = steps
+    if small == 0:
+        return []
+
+    def made(times, more):
+        return tuple(times * a + more * b for a, b in zip(second, third, strict=True))
+
+    times, rest = divmod(big, middle)
+    pairs = [(second, made(0, middle // small)), (first, made(0, big // small)), (first, made(times, rest // small))]
+    return [pair for pair in pairs if pair[1][2] < ITEMS]
 
 
 @exercise("split_with_transforms")
@@ -236,6 +278,7 @@ class TestSplitWithTransforms:
                 "again": validation(numbers, seed, 2),
                 "transforms": validation(numbers, seed, 3, float, int),
                 "items": validation([-number for number in numbers], seed, 4),
+                "zero": [validation(numbers, 0, globally) for globally in (5, 6)],
                 "seeds": [held_back(list(range(10)), s) for s in range(80)],
             }
 
@@ -245,6 +288,8 @@ class TestSplitWithTransforms:
         note = "Length, fraction and seed alone should decide on the split."
         assert_equal(sorted(seen.transforms), sorted(seen.first), "the validation part with transforms", note=note)
         assert_equal(sorted(seen.items), sorted(seen.first), "the validation part of other items", note=note)
+        first, again = map(sorted, seen.zero)
+        assert_equal(again, first, "the validation part of a second split with seed 0", note="0 is a seed like others.")
         choices = {tuple(sorted(choice)) for choice in seen.seeds}
         assert len(choices) > 25, (
             f"80 seeds gave {len(choices)} different choices of 3 items in 10, of 120 that there are. "
@@ -393,7 +438,8 @@ class TestBalancedSampler:
                     seen.append(seeded(globally + number, lambda: list(sampler))[0])
                 return seen
 
-            return {"first": epochs(seed, 10), "again": epochs(seed, 20), "other": epochs(seed + 1, 10)}
+            zero = epochs(0, 10)[0], epochs(0, 20)[0]
+            return {"first": epochs(seed, 10), "again": epochs(seed, 20), "other": epochs(seed + 1, 10), "zero": zero}
 
         seen = observe(probe)
         assert_indices(seen.first[0], 37, "the first epoch")
@@ -401,6 +447,7 @@ class TestBalancedSampler:
             same = seen.first[number] == seen.again[number]
             assert same, f"epoch {number} of a second sampler with the same seed differs: no run could be repeated."
         assert seen.other[0] != seen.first[0], "another seed gives the same first epoch."
+        assert seen.zero[0] == seen.zero[1], "the first epoch differs with seed 0 each time; 0 is a seed like others."
 
     def test_leaving_an_epoch_early_shifts_nothing(self, observe, rng):
         labels, seed = labels_with(rng, [25, 8]), rng.integer(0, 9999)
@@ -577,22 +624,38 @@ class TestAugmentedDataset:
         triples = list(itertools.product((seed, seed + 1), (0, 1, 2), (0, 1, 2)))
         triples += [(0, 0, 0), (0, 0, 1), (0, 1, 0), (2**32 - 1, 0, 0), (2**32 - 1, 2, 1)]
         triples += [(seed, 2**31, 1), (seed, 2**24, 1), (seed, 2**24 + 1, 1)]
-        triples += [(seed, 0, far) for far in (100, 256, 1000, 10**4, 2**16, 10**5, 10**6, 2**20)]
-        triples = list(dict.fromkeys(triples))
+        for far in (31, 100, 256, 1000, 10**4, 2**16, 10**5, 10**6, 2**20):
+            triples += [(seed, 0, far), (seed, far, 0)]
+        triples += itertools.product((1, 11), repeat=3)  # alike where digits are put side by side
+        scattered = [(seed, *pair) for pair in rng.numpy.integers(0, 2**20, (1500, 2)).tolist()]
 
         def probe(m):
-            seen = []
-            for own, epoch, index in triples:
-                data = m.AugmentedDataset(range(2**20 + 1), lambda item, g: [item, *torch.rand(2, generator=g)], own)
+            seen = {}
+
+            def number(triple):
+                own, epoch, index = triple
+
+                def augment(item, generator):
+                    return [item, generator.initial_seed() % 2**32, *torch.rand(2, generator=generator)]
+
+                data = m.AugmentedDataset(range(ITEMS), augment, own)
                 data.set_epoch(epoch)
-                item, *draws = data[index]
-                seen.append((item, [float(draw) for draw in draws]))
-            return seen
+                item, seeded_with, *draws = data[index]
+                seen[triple] = (item, [float(draw) for draw in draws])
+                return seeded_with
+
+            # What the generators were seeded with only tells where to look: what they draw is judged.
+            numbers = [number(triple) for triple in triples]
+            for pair in pairs_to_try(number):
+                numbers += map(number, pair)
+            if max(numbers) < 2**24:
+                numbers += map(number, scattered)
+            return list(seen.items())
 
         seen = observe(probe)
-        for (_, _, index), (item, _) in zip(triples, seen, strict=True):
+        for (_, _, index), (item, _) in seen:
             assert_equal(item, index, f"the item that came as number {index}")
-        draws = {triple: drawn for triple, (_, drawn) in zip(triples, seen, strict=True)}
+        draws = {triple: drawn for triple, (_, drawn) in seen}
         assert_distinct(draws, "(seed, epoch, i) = {} and {}")
 
     def test_augment_gets_the_item_and_a_generator(self, observe, rng):
@@ -619,20 +682,45 @@ class TestAugmentedDataset:
         assert_equal(seen.calls, calls, "the calls of `augment`: which item, type and device of the generator,")
 
     def test_global_generators_play_no_part(self, observe, rng):
-        items, seed, start = rng.python.sample(range(1000), 5), rng.integer(0, 9999), rng.integer(0, 9999)
+        items, start = rng.python.sample(range(1000), 5), rng.integer(0, 9999)
+
+        def probe(m):
+            def read():
+                meanwhile = []
+
+                def augment(item, generator):
+                    drawn = noise(item, generator)
+                    meanwhile.append([torch.rand(()).item(), np.random.rand(), random.random()])
+                    return drawn
+
+                data = m.AugmentedDataset(Shelf(items), augment, 0)  # 0 is a seed like others
+                data.set_epoch(1)
+                return torch.stack([data[i] for i in range(5)]), meanwhile
+
+            return seeded(start, read), seeded(start + 1, read)[0][0]
+
+        ((first, meanwhile), draws), second = observe(probe)
+        assert_items(first, items)
+        assert_tensor(second, first, "the epoch after torch.manual_seed with another number")
+        assert_untouched(draws, start, "reading from an `AugmentedDataset`", meanwhile)
+
+    def test_a_new_start_of_python_changes_nothing(self, observe, rng):
+        items, seed, epoch = rng.python.sample(range(1000), 5), rng.integer(0, 9999), rng.integer(2, 99)
 
         def probe(m):
             def read():
                 data = m.AugmentedDataset(Shelf(items), noise, seed)
-                data.set_epoch(1)
+                data.set_epoch(epoch)
                 return torch.stack([data[i] for i in range(5)])
 
-            return seeded(start, read), seeded(start + 1, read)[0]
+            first = read()
+            with python_started_again():
+                return first, read()
 
-        (first, draws), second = observe(probe)
+        first, again = observe(probe)
         assert_items(first, items)
-        assert_tensor(second, first, "the epoch after torch.manual_seed with another number")
-        assert_untouched(draws, start, "reading from an `AugmentedDataset`")
+        note = "Tomorrow's run should repeat today's, and `hash` gives a text another number each time Python starts."
+        assert_tensor(again, first, "the epoch, read as after a new start of Python,", note=note)
 
 
 @exercise("ShardedStream")
@@ -681,6 +769,23 @@ class TestShardedStream:
                 assert_equal(
                     numbers, list(range(size))[number::count], f"{about} the numbers that worker {number} gives"
                 )
+
+    def test_none_and_zero_are_items_like_others(self, observe, rng):
+        items = [None, *rng.shuffled([0, None, "", False, rng.integer(2, 99), [], None]), rng.integer(2, 99)]
+        workers = [None, (0, 2), (1, 2)]
+
+        def probe(m):
+            stream, seen = m.ShardedStream(lambda: iter(items), lambda raw: raw), []
+            for worker in workers:
+                with as_worker(*worker) if worker else nullcontext():
+                    seen.append(list(stream))
+            return seen
+
+        for worker, given in zip(workers, observe(probe), strict=True):
+            number, count = worker or (0, 1)
+            who = f"worker {number} of {count}" if worker else "the main process"
+            note = "None is an item like any other, and not the end of the stream."
+            assert_equal(given, items[number::count], f"what {who} gives of {items}", note=note)
 
     def test_real_workers_give_each_item_once(self, observe, rng):
         items = rng.python.sample(range(10**6), 7)

@@ -58,6 +58,9 @@ class TestDailyTensor:
             "the first day missing": torch.arange(24 + rng.integer(1, 20), 24 * days),
         }
         sent = {name: (hours, rng.tensor((len(hours), features))) for name, hours in cases.items()}
+        for _, values in sent.values():
+            values[:2] = 0.0  # measured, like any other number
+            values[2], values[3, 0] = -1.0, 0.0
         seen = observe(lambda m: {"outs": {name: m.daily_tensor(*case) for name, case in sent.items()}})
         for name, case in sent.items():
             what = f"`daily_tensor(hours, values)` with {name}"
@@ -125,10 +128,11 @@ class TestDailyTensor:
         none = torch.zeros(0, dtype=torch.int64)
         one = torch.tensor([24 * rng.integer(1, 3) + rng.integer(3, 20)])
         gaps = without(range(70), [rng.integer(1, 60)])
-        sent = [(none, torch.zeros(0, 3)), (one, rng.tensor((1, 2))), (gaps, rng.tensor((69, 24)))]
+        sent = [(none, torch.zeros(0, 3, dtype=dtype)) for dtype in FLOATS]
+        sent += [(one, rng.tensor((1, 2))), (gaps, rng.tensor((69, 24)))]
         sent += [(gaps, rng.tensor((69, 1))), (torch.tensor([0]), rng.tensor((1, 5)))]
         for out, case in zip(observe(lambda m: [m.daily_tensor(*c) for c in sent]), sent, strict=True):
-            what = f"`daily_tensor` of values with shape {tuple(case[1].shape)}"
+            what = f"`daily_tensor` of {case[1].dtype} values with shape {tuple(case[1].shape)}"
             assert_tensor(out, calendar(*case), what, rtol=0, atol=0)
 
 
@@ -154,12 +158,13 @@ def with_codes(rng, shape, column, K, dtype=torch.float32):
 
 
 def with_gaps(rng, x, column):
-    """The same, NaN in all features at some hours, and in one other feature at another."""
+    """The same, NaN in all features at some hours, and NaN or infinity in one other feature at others."""
     x = x.clone()
     places = rng.shuffled(list(itertools.product(range(x.shape[0]), range(x.shape[2]))))
     for day, time in places[:3]:
         x[day, :, time] = math.nan
-    x[places[3][0], (column + 1) % x.shape[1], places[3][1]] = math.nan
+    for (day, time), number in zip(places[3:6], (math.nan, math.inf, -math.inf), strict=True):
+        x[day, (column + 1) % x.shape[1], time] = number
     return x
 
 
@@ -194,7 +199,7 @@ class TestAddOneHot:
         nothing = gaps.clone()
         nothing[:, column] = math.nan
         seen = observe(lambda m: [m.add_one_hot(gaps, column, K), m.add_one_hot(nothing, column, K)])
-        what = f"`add_one_hot(x, {column}, {K})` of an x with NaN in some hours"
+        what = f"`add_one_hot(x, {column}, {K})` of an x with NaN in some hours, and infinity in another feature,"
         assert_tensor(seen[0], appended(gaps, column, K), what, rtol=0, atol=0)
         what = f"`add_one_hot(x, {column}, {K})` where feature {column} is NaN everywhere"
         assert_tensor(seen[1], appended(nothing, column, K), what, rtol=0, atol=0)
@@ -433,6 +438,7 @@ class TestEncodeText:
             "Straße STRASSE",
             "Ölberg\u00a0ÖLBERG — ölberg",
             "Лес лес",
+            "İzmir zmir",  # in lower case, this İ is two characters: an i, and a dot that is no letter
             " don't  ",
         ]
         texts = rng.shuffled(texts)
@@ -724,7 +730,8 @@ class TestPadCollate:
     def test_each_batch_is_as_long_as_its_own_longest(self, observe, rng):
         lengths = [8, *rng.sizes(3, 1, 5)]
         sequences = ragged(rng, [*lengths, 3, 6, 2], 3)
-        groups = [sequences[:3], sequences[3:5], sequences[5:]]
+        # The last one has the shape of the first: whoever keeps a batch must find it as it was.
+        groups = [sequences[:3], sequences[3:5], sequences[5:], ragged(rng, [lengths[2], 8, 1], 3)]
         for seen, group in zip(observe(lambda m: [tuple(m.pad_collate(g)) for g in groups]), groups, strict=True):
             judge_batch(seen, group)
 

@@ -28,11 +28,13 @@ MEASUREMENTS = [
     "Iron",
     "colour (blue)",
     "K",
-    "mass",
+    "mass ",
+    "Säure",
+    "λ max",
 ]
 
 
-def measured(rng, rows, features, classes):
+def measured(rng, rows, features, classes, end="\n"):
     """A table like wine.csv as text, and what is in it: numbers (as Python reads them), classes, names."""
     names = rng.shuffled(MEASUREMENTS)[:features]
     cells = [[f"{rng.uniform(-9, 9):.3f}" for _ in names] for _ in range(rows)]
@@ -42,7 +44,7 @@ def measured(rng, rows, features, classes):
     kinds[: len(classes)] = rng.shuffled(classes)[:rows]
     lines = [";".join([*names, "kind"])]
     lines += [";".join([*row, str(kind)]) for row, kind in zip(cells, kinds, strict=True)]
-    text = "\n".join(lines) + "\n"
+    text = "\n".join(lines) + end
     return text.encode(), [[float(cell) for cell in row] for row in cells], kinds, names
 
 
@@ -86,7 +88,7 @@ class TestReadWine:
         judge_table(out, table, f"a table of {rows} rows and {features} measurements", "y")
 
     def test_the_names_are_those_of_the_measurements(self, observe, rng):
-        tables = [measured(rng, 3, 10, [1, 2]), measured(rng, 4, 2, [1, 2])]
+        tables = [measured(rng, 3, len(MEASUREMENTS), [1, 2]), measured(rng, 4, 2, [1, 2])]
         for out, table in zip(observe(reading([table[0] for table in tables])), tables, strict=True):
             judge_table(out, table, f"a table of {len(table[3])} measurements", "names")
 
@@ -100,6 +102,11 @@ class TestReadWine:
         shapes = ("one row", "one measurement", "one row and one measurement")
         for out, table, shape in zip(observe(reading([table[0] for table in tables])), tables, shapes, strict=True):
             judge_table(out, table, f"a table of {shape}")
+
+    def test_the_last_line_may_end_with_the_file(self, observe, rng):
+        tables = [measured(rng, 4, 3, [1, 2], end=""), measured(rng, 1, 2, [3], end="")]
+        for out, table in zip(observe(reading([table[0] for table in tables])), tables, strict=True):
+            judge_table(out, table, f"a table of {len(table[1])} rows, without a newline after the last,")
 
     def test_a_path_may_be_text(self, observe, rng):
         tables = [measured(rng, 3, 5, [1, 0]), measured(rng, 7, 3, [1, 0])]
@@ -125,9 +132,15 @@ class TestOneHot:
 
     def test_classes_that_do_not_occur_have_columns(self, observe, rng):
         count = rng.integer(6, 9)
-        batches = [torch.tensor([1, 2, 1]), torch.tensor([rng.integer(1, 3)] * 4), torch.tensor([count - 2, 0])]
+        # Two of the same size: the second result must not overwrite the first.
+        batches = [torch.tensor([1, 2, 1]), torch.tensor([rng.integer(1, 3)] * 4), torch.tensor([count - 2, 0, 3])]
         for y, out in zip(batches, observe(lambda m: [m.one_hot(one, count) for one in batches]), strict=True):
             assert_tensor(out, hot(y.tolist(), count), f"`one_hot({y.tolist()}, {count})`", rtol=0, atol=0)
+
+    def test_hundreds_of_classes(self, observe, rng):
+        y = torch.tensor(rng.shuffled([0, 255, 256, 299, rng.integer(257, 298)]))
+        out = observe(lambda m: m.one_hot(y, 300))
+        assert_tensor(out, hot(y.tolist(), 300), f"`one_hot({y.tolist()}, 300)`", rtol=0, atol=0)
 
     def test_batches_of_any_size(self, observe, rng):
         count = rng.integer(3, 6)
@@ -605,9 +618,17 @@ class TestCategoryEmbedding:
             start = embedding(every).detach().clone()
             for _ in range(3):
                 descend(embedding, (embedding(ids) * upstream).sum(), 0.5)
-            return {"start": start, "end": embedding(every).detach(), "unknown": embedding(unknown).detach()}
+            end, out = embedding(every).detach(), embedding(unknown)
+            if out.requires_grad:
+                embedding.zero_grad()
+                (out * upstream[:3]).sum().backward()
+            grads = [parameter.grad for parameter in embedding.parameters() if parameter.grad is not None]
+            pull = max((float(grad.abs().max()) for grad in grads), default=0.0) if out.requires_grad else 0.0
+            return {"start": start, "end": end, "unknown": out.detach(), "pull": pull}
 
         seen = observe(probe)
+        note = "Row 0 is to have no gradient: setting it to zero again and again leaves the optimiser working on it."
+        assert_equal(seen.pull, 0.0, "the largest gradient from a batch of unknown ids", note=note)
         what = "what comes out for unknown ids after three steps of gradient descent"
         note = "Their gradient is zero, so they learn nothing."
         assert_tensor(seen.unknown, torch.zeros(3, sum(dims)), what, rtol=0, atol=0, note=note)
@@ -646,7 +667,7 @@ class TestCategoryEmbedding:
 
         def probe(m):
             first, second = m.CategoryEmbedding(sizes, dims), m.CategoryEmbedding(sizes, dims)
-            numbers = sum(parameter.numel() for parameter in first.parameters() if parameter.requires_grad)
+            numbers = sum(parameter.numel() for parameter in first.parameters())
             dtypes = [parameter.dtype for parameter in first.parameters()]
             before = [first(ids).detach(), second(ids).detach()]
             second.load_state_dict(first.state_dict())

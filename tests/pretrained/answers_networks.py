@@ -95,6 +95,17 @@ def count_parameters(model):
     return sum(p.numel() for p in parameters), trainable, sum(b.numel() for b in model.buffers())
 
 
+# %% count_parameters wrong="a shared buffer twice"
+# `parameters()` gives each parameter once, but the buffers were gathered from module to module, and one that two modules
+# share was counted in both. How do you know that you have met an object before?
+def count_parameters(model):
+    parameters = list(model.parameters())
+    buffers = [b for module in model.modules() for b in module._buffers.values() if b is not None]
+    trainable = sum(p.numel() for p in parameters if p.requires_grad)
+    return sum(p.numel() for p in parameters), trainable, sum(b.numel() for b in buffers)
+
+
+
 # %% count_parameters right="math.prod of shapes"
 import math
 
@@ -361,6 +372,60 @@ def predict_proba(model, x):
             module.training = mode
 
 
+# %% predict_proba wrong="torch's own layers only"
+# Dropout and batch norm of torch's went to eval mode, and all other modules stayed as they were. But any module may look at
+# its own `training`, such as one that calls `F.dropout(x, 0.5, self.training)`. What does `model.eval()` do?
+def predict_proba(model, x):
+    kinds = nn.modules.batchnorm._BatchNorm, nn.modules.dropout._DropoutNd
+    awake = [module for module in model.modules() if isinstance(module, kinds) and module.training]
+    for module in awake:
+        module.training = False
+    try:
+        with torch.no_grad():
+            return model(x).softmax(dim=1)
+    finally:
+        for module in awake:
+            module.training = True
+
+
+# %% predict_proba wrong="an error of its own"
+# Whatever the model raises comes out as a RuntimeError, so a caller who waits for the model's own kind of error never gets
+# it. To clean up, you need not catch anything: which block runs on every way out?
+def predict_proba(model, x):
+    modes = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        with torch.no_grad():
+            return model(x).softmax(dim=1)
+    except Exception as error:
+        raise RuntimeError(f"the model failed: {error}") from error
+    finally:
+        for module, mode in modes:
+            module.training = mode
+
+
+# %% predict_proba wrong="cleans up after an Exception only"
+# The stop button of a notebook raises KeyboardInterrupt, which is no Exception: after it, the model stays in eval mode.
+# Which block runs on every way out, whatever was raised?
+def predict_proba(model, x):
+    modes = [(module, module.training) for module in model.modules()]
+
+    def put_back():
+        for module, mode in modes:
+            module.training = mode
+
+    model.eval()
+    try:
+        with torch.no_grad():
+            probabilities = model(x).softmax(dim=1)
+    except Exception:
+        put_back()
+        raise
+    put_back()
+    return probabilities
+
+
+
 # %% predict_proba right="a copy of the model"
 import copy
 
@@ -371,6 +436,18 @@ def predict_proba(network, batch):
         logits = quiet(batch)
     print("asked for", len(batch))
     return F.softmax(logits, dim=-1)
+
+
+# %% predict_proba right="modes put back by train(), parents first"
+def predict_proba(model, x):
+    modes = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        with torch.no_grad():
+            return model(x).softmax(dim=1)
+    finally:
+        for module, mode in modes:
+            module.train(mode)
 
 
 # %% predict_proba right="inference mode and a context manager"
@@ -384,7 +461,7 @@ def _quiet(model):
         yield model.eval()
     finally:
         for name, module in model.named_modules():
-            module.train(training[name])
+            module.training = training[name]
 
 
 def predict_proba(model, x):
@@ -404,6 +481,23 @@ def predict_proba(model, x):
         for module in awake:
             module.training = True
     return torch.exp(logits - torch.logsumexp(logits, dim=1, keepdim=True))
+
+
+# %% predict_proba right="each module sleeps while the rest is asked"
+def predict_proba(model, x):
+    def ask(modules):
+        if not modules:
+            with torch.no_grad():
+                return model(x)
+        first, *rest = modules
+        mode, first.training = first.training, False
+        try:
+            return ask(rest)
+        finally:
+            first.training = mode
+
+    return ask(list(model.modules())).softmax(dim=-1)
+
 
 
 # %% predict_proba right="functional call on detached tensors"
@@ -448,6 +542,35 @@ def classify_image(path, k=5):
         _asked.append(imagenet_network().eval())
     with torch.no_grad():
         top = _asked[0](x[None])[0].softmax(dim=0).topk(k)
+    return [(CATEGORIES[i], p) for p, i in zip(top.values.tolist(), top.indices.tolist())]
+
+
+# %% classify_image wrong="eval mode if the network itself trains"
+# Whether the network trains was asked of the network alone. Each of its parts has a mode of its own, and somebody may have
+# put only those into training mode; then nothing is done about it.
+def classify_image(path, k=5):
+    steps = [v2.Resize(RESIZE), v2.CenterCrop(CROP), v2.ToImage(), v2.ToDtype(torch.float32, scale=True)]
+    with Image.open(path) as image:
+        x = v2.Compose([*steps, v2.Normalize(MEAN, STD)])(image.convert("RGB"))
+    network = imagenet_network()
+    if network.training:
+        network.eval()
+    with torch.no_grad():
+        top = network(x[None])[0].softmax(dim=0).topk(k)
+    return [(CATEGORIES[i], p) for p, i in zip(top.values.tolist(), top.indices.tolist())]
+
+
+# %% classify_image wrong="read by torchvision"
+# torchvision reads PNG, JPEG and a few others, but not every file that Pillow can open: here it meets a BMP and raises.
+# Pillow opens files of many more formats.
+def classify_image(path, k=5):
+    from torchvision.io import ImageReadMode, decode_image
+
+    image = decode_image(str(path), ImageReadMode.RGB)
+    steps = [v2.Resize(RESIZE), v2.CenterCrop(CROP), v2.ToDtype(torch.float32, scale=True)]
+    x = v2.Compose([*steps, v2.Normalize(MEAN, STD)])(image)
+    with torch.no_grad():
+        top = imagenet_network().eval()(x[None])[0].softmax(dim=0).topk(k)
     return [(CATEGORIES[i], p) for p, i in zip(top.values.tolist(), top.indices.tolist())]
 
 
@@ -1067,6 +1190,75 @@ def extract_features(model, layer, x):
     if not kept:
         raise RuntimeError(f"the forward pass never ran {layer!r}")
     return kept[-1].flatten(1)
+
+
+# %% extract_features wrong="view of a permuted output"
+# A layer may give a view with its dimensions in another order, and `clone` keeps that order in memory. `view` refuses to
+# flatten such a tensor; which functions flatten any?
+def extract_features(model, layer, x):
+    kept = []
+    handle = model.get_submodule(layer).register_forward_hook(lambda module, inputs, output: kept.append(output.clone()))
+    try:
+        with torch.no_grad():
+            model(x)
+    finally:
+        handle.remove()
+    if not kept:
+        raise RuntimeError("the layer did not run")
+    return kept[-1].view(len(x), -1)
+
+
+# %% extract_features wrong="flattened as it lies in memory"
+# The numbers come in the order in which the layer's output lies in memory, and that need not be the order of its dimensions:
+# a layer may give a permuted view. What do `flatten` and `reshape` do with one?
+def extract_features(model, layer, x):
+    kept = []
+    handle = model.get_submodule(layer).register_forward_hook(lambda module, inputs, output: kept.append(output.clone()))
+    try:
+        with torch.no_grad():
+            model(x)
+    finally:
+        handle.remove()
+    if not kept:
+        raise RuntimeError("the layer did not run")
+    out = kept[-1]
+    return out.as_strided((len(out), out[0].numel()), (out[0].numel(), 1))
+
+
+# %% extract_features wrong="blames the layer for any error"
+# Whatever the model raises comes out as "the layer did not run", and hides what really happened. A RuntimeError was asked for
+# only when the forward pass got to its end without the layer.
+def extract_features(model, layer, x):
+    module = model.get_submodule(layer)
+    kept = []
+    handle = module.register_forward_hook(lambda module, inputs, output: kept.append(output.clone()))
+    try:
+        with torch.no_grad():
+            model(x)
+        return kept[-1].flatten(1)
+    except Exception as error:
+        raise RuntimeError("the layer did not run") from error
+    finally:
+        handle.remove()
+
+
+# %% extract_features wrong="hook removed after an Exception only"
+# The stop button of a notebook raises KeyboardInterrupt, which is no Exception: after it, the hook is still there. Which block
+# runs on every way out, whatever was raised?
+def extract_features(model, layer, x):
+    kept = []
+    handle = model.get_submodule(layer).register_forward_hook(lambda module, inputs, output: kept.append(output.clone()))
+    try:
+        with torch.no_grad():
+            model(x)
+    except Exception:
+        handle.remove()
+        raise
+    handle.remove()
+    if not kept:
+        raise RuntimeError("the layer did not run")
+    return kept[-1].flatten(1)
+
 
 
 # %% extract_features right="detach in the hook, a dict"

@@ -69,6 +69,36 @@ def top1_labels(logits, labels):
     return [labels[place] for place in logits.numpy().argmax(axis=1).tolist()]
 
 
+# %% top1_labels wrong="float32 first"
+# `.float()` rounds float64 logits, and two that differ by little become equal: then the first of them wins. `argmax` takes
+# every dtype as it is.
+def top1_labels(logits, labels):
+    return [labels[place] for place in logits.float().argmax(dim=1).tolist()]
+
+
+# %% top1_labels wrong="starts at -999"
+# The search starts at -999, so a row with nothing above it keeps the first class. Scores have no fixed range: which of the
+# row's own numbers could it start from?
+def top1_labels(logits, labels):
+    answers = []
+    for row in logits.tolist():
+        best, best_score = 0, -999.0
+        for place, score in enumerate(row):
+            if score > best_score:
+                best, best_score = place, score
+        answers.append(labels[best])
+    return answers
+
+
+# %% top1_labels wrong="squeezes a single class"
+# `squeeze()` drops every dimension of size 1. With a single class that is the one of the classes, and `argmax` then looks for
+# the best image. How many dimensions do the logits have in any case?
+def top1_labels(logits, labels):
+    places = logits.squeeze().argmax(dim=-1).tolist()
+    return [labels[place] for place in (places if isinstance(places, list) else [places])]
+
+
+
 # %% top1_labels right="Python's max"
 def top1_labels(scores, names):
     out = []
@@ -232,6 +262,23 @@ def topk_predictions(logits, labels, k):
 def topk_predictions(logits, labels, k):
     values, places = (100 * logits.softmax(dim=1)).topk(min(k, logits.shape[1]), dim=1)
     return [[(labels[p], v) for p, v in zip(ps, vs)] for ps, vs in zip(places.tolist(), values.tolist())]
+
+
+# %% topk_predictions wrong="float32 first"
+# `.float()` rounds float64 logits. Near 5000, float32 has steps of 0.0005, and classes that differ by less become equally
+# probable. Which dtypes does the softmax take as they are?
+def topk_predictions(logits, labels, k):
+    values, places = logits.float().softmax(dim=1).topk(min(k, logits.shape[1]), dim=1)
+    return [[(labels[p], v) for p, v in zip(ps, vs)] for ps, vs in zip(places.tolist(), values.tolist())]
+
+
+# %% topk_predictions wrong="leaves out probability 0"
+# Classes whose probability was rounded to 0 are left out, so a list is shorter than it should be. Whoever takes the k-th guess
+# of each image finds none: how many were asked for?
+def topk_predictions(logits, labels, k):
+    values, places = logits.softmax(dim=1).topk(min(k, logits.shape[1]), dim=1)
+    return [[(labels[p], v) for p, v in zip(ps, vs) if v > 0] for ps, vs in zip(places.tolist(), values.tolist())]
+
 
 
 # %% topk_predictions right="plain Python"
@@ -625,6 +672,23 @@ def preprocess(image, size, mean, std):
     return (pixels - mean) / std
 
 
+# %% preprocess wrong="rounded proportions"
+# The ratio of the sides was rounded to one digit before it was used, so most images are stretched by some per cent. Round
+# nothing before the number of pixels.
+def preprocess(image, size, mean, std):
+    image = image.convert("RGB")
+    ratio = round(max(image.size) / min(image.size), 1)
+    longer = round(size * ratio)
+    width, height = (longer, size) if image.width > image.height else (size, longer)
+    image = image.resize((width, height), Image.Resampling.BILINEAR)
+    left, top = (width - size) // 2, (height - size) // 2
+    image = image.crop((left, top, left + size, top + size))
+    pixels = torch.from_numpy(np.array(image)).permute(2, 0, 1) / 255
+    mean, std = (torch.tensor(numbers)[:, None, None] for numbers in (mean, std))
+    return (pixels - mean) / std
+
+
+
 # %% preprocess right="torchvision's v2 on the Pillow image"
 from torchvision.transforms import v2
 
@@ -844,6 +908,19 @@ def make_batch(images):
     for image in images:
         assert image.shape == images[0].shape and image.dtype == torch.float32, "images differ"
     return torch.stack(list(images))
+
+
+# %% make_batch wrong="exchanges images in the caller's list"
+# `images[i] = ...` writes into the list of the caller, which holds other tensors afterwards. The values are equal, but
+# whoever writes into the old tensor no longer reaches the list. Does `torch.stack` need contiguous tensors at all?
+def make_batch(images):
+    if not images or any(image.shape != images[0].shape or image.dtype != torch.float32 for image in images):
+        raise ValueError("images differ")
+    if isinstance(images, list):
+        for index, image in enumerate(images):
+            images[index] = image.contiguous()
+    return torch.stack(list(images))
+
 
 
 # %% make_batch right="cat of batches of one"

@@ -1447,9 +1447,40 @@ def cycle_loss(g_ab, g_ba, real_a, real_b):
     return F.l1_loss(returned_a, real_a).item() + F.l1_loss(returned_b, real_b).item()
 
 
+# %% cycle_loss wrong="translates a second time"
+# `there` runs twice, and the way back starts from its second answer. With dropout in the generator that is another image than the
+# one returned as `translated`. And it is twice the work: what have you got already?
+def translate_and_back(there, back, images):
+    return there(images), back(there(images))
+
+
+def cycle_loss(g_ab, g_ba, real_a, real_b):
+    _, returned_a = translate_and_back(g_ab, g_ba, real_a)
+    _, returned_b = translate_and_back(g_ba, g_ab, real_b)
+    return F.l1_loss(returned_a, real_a) + F.l1_loss(returned_b, real_b)
+
+
+# %% cycle_loss wrong="subtracts in place"
+# Where there is no graph, the difference was written over what came back. A generator may return the very batch that it got, and
+# then the caller's images are gone. Does the difference need the old memory?
+def translate_and_back(there, back, images):
+    translated = there(images)
+    return translated, back(translated)
+
+
+def cycle_loss(g_ab, g_ba, real_a, real_b):
+    loss = 0
+    for there, back, real in ((g_ab, g_ba, real_a), (g_ba, g_ab, real_b)):
+        _, returned = translate_and_back(there, back, real)
+        gap = returned - real if returned.requires_grad else returned.sub_(real)
+        loss = loss + gap.abs().mean()
+    return loss
+
+
+
 # %% cycle_loss right="one line each"
 def translate_and_back(f, g, x):
-    return f(x), g(f(x))
+    return (y := f(x)), g(y)
 
 
 def cycle_loss(f, g, x, y):
@@ -1722,6 +1753,26 @@ def gan_losses(discriminator, real, fake):
 
     d_loss = loss(discriminator(real), 1.0) + loss(discriminator(fake.detach()), 0.0)
     return d_loss, loss(discriminator(fake), 1.0)
+
+
+# %% gan_losses wrong="the exponential in float64"
+# float64 puts the end off, but its `exp` is infinite as well, from 710 on. Then the loss is infinite, and the gradient NaN. Torch
+# has log(1 + exp(x)) ready, in a form that never computes a large exponential.
+def gan_losses(discriminator, real, fake):
+    def loss(scores):
+        return torch.log1p(torch.exp(scores.double())).mean().to(scores.dtype)
+
+    return loss(-discriminator(real)) + loss(discriminator(fake.detach())), loss(-discriminator(fake))
+
+
+# %% gan_losses right="relu, abs and log1p"
+def gan_losses(discriminator, real, fake):
+    def loss(scores, target):
+        return (F.relu(scores) - scores * target + torch.log1p(torch.exp(-scores.abs()))).mean()
+
+    d_loss = loss(discriminator(real), 1.0) + loss(discriminator(fake.detach()), 0.0)
+    return d_loss, loss(discriminator(fake), 1.0)
+
 
 
 # %% gan_losses right="softplus"

@@ -780,6 +780,55 @@ def replace_head(model, num_classes):
     return list(head.parameters())
 
 
+# %% replace_head wrong="statistics that are not there"
+# A batch norm made with `track_running_stats=False` has no running mean and variance: it normalises with those of the batch in
+# either mode. This one was told to use what it does not have. How can you see which kind it is?
+import torch.nn.functional as F
+
+
+def replace_head(model, num_classes):
+    linears = [(n, layer) for n, layer in model.named_modules() if isinstance(layer, nn.Linear)]
+    if not linears:
+        raise ValueError("no nn.Linear")
+    name, old = linears[-1]
+
+    def frozen(layer):
+        return lambda x: F.batch_norm(
+            x, layer.running_mean, layer.running_var, layer.weight, layer.bias, False, 0.0, layer.eps
+        )
+
+    for layer in model.modules():
+        if isinstance(layer, nn.modules.batchnorm._BatchNorm):
+            layer.forward = frozen(layer)
+    model.requires_grad_(False)
+    head = nn.Linear(old.in_features, num_classes, old.bias is not None, old.weight.device, old.weight.dtype)
+    model.set_submodule(name, head)
+    return list(head.parameters())
+
+
+# %% replace_head wrong="all names that begin like the head's"
+# Every parameter whose name begins with the name of the head stays trainable, so `fc_before.weight` does where the head is
+# called `fc`. Where does the name of a layer end?
+def replace_head(model, num_classes):
+    linears = [(n, layer) for n, layer in model.named_modules() if isinstance(layer, nn.Linear)]
+    if not linears:
+        raise ValueError("no nn.Linear")
+    name, old = linears[-1]
+
+    def hook(layer, inputs):
+        layer.eval()
+
+    for layer in model.modules():
+        if isinstance(layer, nn.modules.batchnorm._BatchNorm):
+            layer.register_forward_pre_hook(hook)
+    head = nn.Linear(old.in_features, num_classes, old.bias is not None, old.weight.device, old.weight.dtype)
+    model.set_submodule(name, head)
+    for full, parameter in model.named_parameters():
+        parameter.requires_grad_(full.startswith(name))
+    return list(head.parameters())
+
+
+
 # %% replace_head right="train() of each batch norm without effect"
 import types
 
@@ -1315,6 +1364,33 @@ def hub_entrypoint():
                 network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
             return network
         """)
+
+
+# %% hub_entrypoint wrong="tensors in the order of the file"
+# The tensors were copied one after another, and nobody looked at their names. A file with other names, which belongs to another
+# network, is taken without a word if the shapes happen to fit. What compares the names for you?
+def hub_entrypoint():
+    return textwrap.dedent("""
+        from pathlib import Path as _Path
+
+        import torch
+
+        dependencies = ["torch", "numpy"]
+
+        def digits(pretrained=False, **options):
+            from network import Digits
+            network = Digits(**options)
+            if pretrained:
+                path = _Path(__file__).parent / "weights" / "digits.pt"
+                weights = torch.load(path, map_location="cpu", weights_only=True)
+                own = network.state_dict()
+                if [t.shape for t in own.values()] != [t.shape for t in weights.values()]:
+                    raise RuntimeError("the weights do not fit")
+                for mine, tensor in zip(own.values(), weights.values()):
+                    mine.copy_(tensor)
+            return network
+        """)
+
 
 
 # %% hub_entrypoint right="os.path and a hidden helper"

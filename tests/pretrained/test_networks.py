@@ -128,7 +128,17 @@ class TestCountParameters:
                     self.register_buffer("cache", torch.zeros(2, c), persistent=False)
                     self.register_buffer("later", None)
 
-            return {"own": m.count_parameters(Masked()), "norm": m.count_parameters(nn.BatchNorm2d(c, affine=False))}
+            table = torch.zeros(a, c)
+            shared = nn.Sequential(nn.Linear(a, b), nn.Linear(b, c))
+            shared[0].register_buffer("table", table)
+            shared[1].register_buffer("table", table)
+            shared[1].register_buffer("again", table)
+            shared[1].register_buffer("alike", table.clone())
+            return {
+                "own": m.count_parameters(Masked()),
+                "norm": m.count_parameters(nn.BatchNorm2d(c, affine=False)),
+                "shared": m.count_parameters(shared),
+            }
 
         seen = observe(probe)
         note = "Its buffers: a mask, a scalar, a cache that is not persistent, and one that is None so far."
@@ -136,6 +146,10 @@ class TestCountParameters:
         assert_equal(seen.own, own, "`count_parameters` of a module with buffers", note=note)
         note = "It has running_mean, running_var and the scalar num_batches_tracked, and no parameters."
         assert_equal(seen.norm, (0, 0, 2 * c + 1), "`count_parameters` of BatchNorm2d(affine=False)", note=note)
+        note = "The table that stands in three places is one buffer; the other has equal values, but it is another."
+        count = a * b + b + b * c + c
+        shared = (count, count, 2 * a * c)
+        assert_equal(seen.shared, shared, "`count_parameters` of two modules that share a buffer", note=note)
 
     def test_a_model_too_large_for_memory_on_meta(self, observe, rng):
         wide = 10**6 + rng.integer(1, 999)
@@ -170,6 +184,33 @@ def small_classifier(rng, features: int, classes: int, dtype: torch.dtype = torc
     return model
 
 
+class Noisy(nn.Module):
+    """Drops out by its own `training`, as many networks do; its class is none of torch's."""
+
+    def forward(self, x):
+        return F.dropout(x, 0.8, self.training)
+
+
+class Raising(nn.Module):
+    """Raises what it is told to."""
+
+    def __init__(self, kind: type[BaseException], message: str) -> None:
+        super().__init__()
+        self.kind, self.message = kind, message
+
+    def forward(self, x):
+        raise self.kind(self.message)
+
+
+def interrupted(call) -> bool:
+    """Whether a KeyboardInterrupt came out, which is no Exception: the stop button of a notebook raises it."""
+    try:
+        call()
+    except KeyboardInterrupt:
+        return True
+    return False
+
+
 def in_eval(model: nn.Module, x: torch.Tensor) -> torch.Tensor:
     """The probabilities, from a copy."""
     with torch.no_grad():
@@ -198,10 +239,14 @@ class TestPredictProba:
     def test_dropout_and_batch_norm_are_in_eval_mode(self, observe, rng):
         rows, features, classes = rng.sizes(3, 4, 8)
         model, x = small_classifier(rng, features, classes).train(), rng.tensor((rows, features))
-        seen = observe(lambda m: [m.predict_proba(model, part) for part in (x, x[2:])])
-        note = "The model came in training mode. Do dropout and batch norm know that this is inference?"
-        for out, part, name in zip(seen, (x, x[2:]), ("a batch", "the end of the batch"), strict=True):
-            expected = in_eval(model, part)
+        noisy = nn.Sequential(nn.Linear(features, classes), Noisy()).train()
+        jobs = [(model, x), (model, x[2:]), (noisy, x)]
+        seen = observe(lambda m: [m.predict_proba(network, batch) for network, batch in jobs])
+        known = "The model came in training mode. Do dropout and batch norm know that this is inference?"
+        own = "It looks at its own `training`. Every module should be in eval mode, whatever its class."
+        names = ("a batch", "the end of the batch", "a model with a module that is noisy while it trains")
+        for out, (network, batch), name, note in zip(seen, jobs, names, (known, known, own), strict=True):
+            expected = in_eval(network, batch)
             assert_tensor(out, expected, f"`predict_proba` of {name}", rtol=1e-4, atol=1e-5, note=note)
 
     def test_a_batch_of_one_and_an_empty_batch(self, observe, rng):
@@ -237,10 +282,22 @@ class TestPredictProba:
                 f"Before it, in training mode were: {', '.join(training) or 'none'}."
             )
 
+    def test_what_the_model_raises_comes_out_unchanged(self, observe, rng):
+        features, classes = rng.sizes(2, 3, 8)
+        layer, x = nn.Linear(features, classes).eval(), rng.tensor((3, features))
+        raising = Raising(LookupError, "no page of that number")
+        seen = observe(
+            lambda m: {"good": m.predict_proba(layer, x), "error": error_of(lambda: m.predict_proba(raising, x))}
+        )
+        assert_tensor(seen.good, in_eval(layer, x), "`predict_proba` of a model that does not raise")
+        about = "from the model, which raises one"
+        assert_error(seen.error, LookupError, about, "`predict_proba`", match="no page of that number")
+
     def test_modes_come_back_when_the_model_raises(self, observe, rng):
         features, classes = rng.sizes(2, 3, 8)
         model, x, short_x = small_classifier(rng, features, classes), rng.tensor((3, features)), rng.tensor((3, 1))
         pattern = [True, True, False, True, True, False, True]
+        stopped = nn.Sequential(nn.Dropout(0.4).eval(), Raising(KeyboardInterrupt, "stop"))
 
         def probe(m):
             for module, mode in zip(model.modules(), pattern, strict=True):
@@ -248,13 +305,22 @@ class TestPredictProba:
             error = error_of(lambda: m.predict_proba(model, short_x))
             modes, grad = [module.training for module in model.modules()], torch.is_grad_enabled()
             torch.set_grad_enabled(True)
-            return {"error": error, "modes": modes, "grad": grad, "good": m.predict_proba(model, x)}
+            came = interrupted(lambda: m.predict_proba(stopped, x))
+            stop = {"came": came, "modes": [module.training for module in stopped.modules()]}
+            stop["grad"] = torch.is_grad_enabled()
+            torch.set_grad_enabled(True)
+            return {"error": error, "modes": modes, "grad": grad, "stop": stop, "good": m.predict_proba(model, x)}
 
         seen = observe(probe)
         assert_error(seen.error, RuntimeError, "from the model, for a batch with too few features", "`predict_proba`")
         assert_equal(seen.modes, pattern, "`training` of each module, after the model raised,")
         assert seen.grad, "after the model raised, gradients stay switched off (`torch.is_grad_enabled()` is False)."
         assert_tensor(seen.good, in_eval(model, x), "`predict_proba` of a good batch after that", rtol=1e-4, atol=1e-5)
+        stop = "the model was stopped by a KeyboardInterrupt"
+        assert seen.stop["came"], f"{stop}, and it should come out of `predict_proba`, but it did not."
+        note = "It is no Exception: what is done on every way out?"
+        assert_equal(seen.stop["modes"], [True, False, True], f"`training` of each module, after {stop},", note=note)
+        assert seen.stop["grad"], f"{stop}, and gradients stay switched off (`torch.is_grad_enabled()` is False)."
 
     def test_leaves_the_model_as_it_was(self, observe, rng):
         features, classes = rng.sizes(2, 3, 8)
@@ -350,9 +416,9 @@ def daisy(rng) -> Image.Image:
     return photo(rng, "flower.jpg", 50, 30, 380, 256)
 
 
-def file_of(image: Image.Image) -> bytes:
+def file_of(image: Image.Image, kind: str = "PNG") -> bytes:
     buffer = io.BytesIO()
-    image.save(buffer, "PNG", compress_level=1)
+    image.save(buffer, kind, compress_level=1)
     return buffer.getvalue()
 
 
@@ -446,14 +512,15 @@ class TestClassifyImage:
         ghost.putalpha(Image.fromarray(rng.array((256, 380), np.uint8, 0, 255)))
         few = photo(rng, "china.jpg", 30, 10, 420, 300).convert("P")
         images = {"transparent": ghost, "grey": grey, "palette": few}
-        files = {f"{name}.png": file_of(image) for name, image in images.items()}
+        kinds = {"transparent": "PNG", "grey": "BMP", "palette": "PNG"}
+        files = {f"{name}.{kind.lower()}": file_of(images[name], kind) for name, kind in kinds.items()}
 
         def probe(m):
             with folder_of(files) as folder:
                 return [m.classify_image(folder / name) for name in files]
 
         for got, (name, image) in zip(observe(probe), images.items(), strict=True):
-            note = f"Pillow opens it in mode {image.mode!r}."
+            note = f"Pillow opens the {kinds[name]} file in mode {image.mode!r}."
             tolerance = RESIZED if name == "palette" else 0.02
             assert_classified(got, expected_of(image), 5, f"`classify_image` of a {name} image", note, tolerance)
 
@@ -487,6 +554,7 @@ class TestClassifyImage:
             with folder_of(files) as folder:
                 for count in (5, 1):
                     network.train()
+                    network.training = count == 5  # The second time, only its parts say that they train.
                     outs.append(m.classify_image(folder / "palace.png", count))
             handle.remove()
             changed = [name for name, tensor in network.state_dict().items() if not torch.equal(tensor, state[name])]
@@ -497,8 +565,8 @@ class TestClassifyImage:
 
         seen = observe(probe)
         expected = expected_of(image)
-        for got, k, when in zip(seen.outs, (5, 1), ("left", "left once more"), strict=True):
-            assert_classified(got, expected, k, f"`classify_image`, with the network {when} in training mode,")
+        for got, k, when in zip(seen.outs, (5, 1), ("the network", "every part of it"), strict=True):
+            assert_classified(got, expected, k, f"`classify_image`, with {when} left in training mode,")
         some = f"{len(seen.changed)} of its tensors changed, such as `{seen.changed[0]}`" if seen.changed else ""
         assert not seen.changed, f"the network should be as before, but {some}."
         assert not any(seen.recorded), "the logits were part of a graph: inference needs none."
@@ -517,6 +585,13 @@ class Residual(nn.Module):
         out = self.conv(x)
         out += x
         return self.act(out)
+
+
+class Turn(nn.Module):
+    """Channels last: a view of its input, not contiguous."""
+
+    def forward(self, x):
+        return x.permute(0, 2, 3, 1)
 
 
 def small_network(rng, channels: int, wide: int, classes: int) -> nn.Sequential:
@@ -564,11 +639,13 @@ class TestExtractFeatures:
         body = nn.Sequential(OrderedDict(fc=nn.Linear(channels, wide), act=nn.ReLU()))
         twice = nn.Sequential(OrderedDict(body=body, fc=nn.Linear(wide, classes)))  # two layers with names in "fc"
         flat = rng.tensor((rows, channels))
+        turning = nn.Sequential(OrderedDict(turn=Turn(), act=nn.Tanh()))
 
         def probe(m):
             outs = [m.extract_features(model, layer, x) for layer in layers]
             both = [m.extract_features(twice, name, flat) for name in ("fc", "body.fc")]
-            return {"outs": outs, "x": x, "twice": both}
+            turned = [m.extract_features(turning, name, x) for name in ("turn", "act")]
+            return {"outs": outs, "x": x, "twice": both, "turned": turned}
 
         seen = observe(probe)
         expected = outputs_of(model, x)
@@ -580,6 +657,10 @@ class TestExtractFeatures:
         for out, wanted, name in zip(seen.twice, inside, ("fc", "body.fc"), strict=True):
             note = "The model has a `fc` and a `body.fc`: the whole name counts."
             assert_tensor(out, wanted, f"`extract_features` at layer {name!r}", rtol=1e-4, atol=1e-4, note=note)
+        turned = x.permute(0, 2, 3, 1).flatten(1)
+        for out, wanted, name in zip(seen.turned, (turned, turned.tanh()), ("turn", "act"), strict=True):
+            what = f"`extract_features` at layer {name!r}, whose output is permuted,"
+            assert_tensor(out, wanted, what, rtol=1e-4, atol=1e-4)
 
     def test_later_work_in_place_does_not_reach_the_features(self, observe, rng):
         rows, channels, wide, classes = rng.sizes(4, 2, 7)
@@ -641,6 +722,7 @@ class TestExtractFeatures:
         rows, channels, wide, classes = rng.sizes(4, 2, 7)
         model, x = small_network(rng, channels, wide, classes), rng.tensor((rows, channels, 4, 3))
         wrong = rng.tensor((rows, 1, 4, 3))
+        stopped = nn.Sequential(nn.Tanh(), Raising(KeyboardInterrupt, "stop"))
 
         def hooks(network):
             everywhere = torch.nn.modules.module
@@ -660,7 +742,9 @@ class TestExtractFeatures:
             counts.append(hooks(model))
             calls.clear()
             model(x)
-            return {"outs": outs, "counts": counts, "error": error, "calls": list(calls)}
+            came = interrupted(lambda: m.extract_features(stopped, "0", x))
+            stop = {"came": came, "hooks": hooks(stopped)}
+            return {"outs": outs, "counts": counts, "error": error, "calls": list(calls), "stop": stop}
 
         seen = observe(probe)
         expected = outputs_of(model, x)
@@ -674,6 +758,25 @@ class TestExtractFeatures:
         )
         assert again == before, f"the model had {before} hooks, and {again} after a second `extract_features`."
         assert_equal(seen.calls, ["mine", "before"], "which hooks of others still run afterwards")
+        stop = "the model was stopped by a KeyboardInterrupt"
+        assert seen.stop["came"], f"{stop}, and it should come out of `extract_features`, but it did not."
+        note = "It is no Exception: what is done on every way out?"
+        assert_equal(seen.stop["hooks"], 0, f"the number of hooks left, after {stop},", note=note)
+
+    def test_what_the_model_raises_comes_out_unchanged(self, observe, rng):
+        rows, width = rng.sizes(2, 3, 7)
+        x, message = rng.tensor((rows, width)), "no page of that number"
+        raising = nn.Sequential(nn.Tanh(), Raising(LookupError, message), nn.Tanh())
+
+        def probe(m):
+            errors = [error_of(lambda name=name: m.extract_features(raising, name, x)) for name in ("0", "2")]
+            return {"good": m.extract_features(raising[:1], "0", x), "errors": errors}
+
+        seen = observe(probe)
+        assert_tensor(seen.good, x.tanh(), "`extract_features` of a model that does not raise", rtol=1e-4, atol=1e-5)
+        for error, when in zip(seen.errors, ("after the layer has run", "before the layer runs"), strict=True):
+            about = f"from the model, which raises one {when}"
+            assert_error(error, LookupError, about, "`extract_features`", match=message)
 
     def test_the_model_runs_in_the_modes_it_is_in(self, observe, rng):
         rows, channels, wide, classes = rng.sizes(4, 3, 7)

@@ -43,6 +43,12 @@ def scores(rng, shape, dtype=torch.float32, gap=0.25):
     return torch.tensor(logits, dtype=dtype).reshape(shape), orders
 
 
+def close_scores(rng, shape):
+    """float64 logits near 5000 that differ in a row by some 0.0001: less than the steps of float32 there."""
+    logits, orders = scores(rng, shape, torch.float64, gap=1e-5)
+    return logits + 5000.0, orders
+
+
 def strided(t):
     """The same numbers in a view with an offset, whose rows and columns are swapped in memory."""
     rows, columns = t.shape
@@ -57,7 +63,7 @@ class TestTop1Labels:
     def test_names_the_largest_logit_of_each_row(self, observe, rng):
         rows, columns = rng.sizes(2, 4, 9)
         cases = []
-        for shape in ((rows, columns), (columns, rows), (2, 11)):
+        for shape in ((rows, columns), (columns, rows), (2, 11), (3, 1)):
             logits, orders = scores(rng, shape)
             cases.append((logits, names(rng, shape[1]), orders))
         seen = observe(lambda m: [m.top1_labels(logits, labels) for logits, labels, _ in cases])
@@ -80,11 +86,15 @@ class TestTop1Labels:
         assert_equal(seen.two, [labels[order[0]] for order in orders], "`top1_labels` of logits of shape (2, 4)")
 
     def test_large_logits_compare_as_well(self, observe, rng):
-        logits, orders = scores(rng, (4, 6), gap=600.0)
         labels = names(rng, 6)
-        seen = observe(lambda m: {"out": m.top1_labels(logits, labels)})
-        note = f"The logits lie between {logits.min():.0f} and {logits.max():.0f}."
-        assert_equal(seen.out, [labels[order[0]] for order in orders], "`top1_labels` of large logits", note=note)
+        cases = []
+        for gap, shift in ((600.0, 0.0), (0.25, -5000.0), (1e6, -3e9)):  # scores have no lower end either
+            logits, orders = scores(rng, (4, 6), gap=gap)
+            cases.append((logits + shift, orders))
+        seen = observe(lambda m: [m.top1_labels(logits, labels) for logits, _ in cases])
+        for got, (logits, orders) in zip(seen, cases, strict=True):
+            note = f"The logits lie between {logits.min():.0f} and {logits.max():.0f}."
+            assert_equal(got, [labels[order[0]] for order in orders], "`top1_labels` of large logits", note=note)
 
     def test_any_layout_and_dtype_and_requires_grad(self, observe, rng):
         forms = {
@@ -99,6 +109,8 @@ class TestTop1Labels:
             shape = tuple(rng.sizes(2, 3, 7))
             logits, orders = scores(rng, shape, dtype)
             cases[form] = (change(logits), names(rng, shape[1]), orders)
+        logits, orders = close_scores(rng, (4, 6))
+        cases["float64 logits that are equal in float32"] = (logits, names(rng, 6), orders)
         seen = observe(lambda m: {form: m.top1_labels(case[0], case[1]) for form, case in cases.items()})
         for form, (_, labels, orders) in cases.items():
             assert_equal(seen[form], [labels[order[0]] for order in orders], f"`top1_labels` of {form}")
@@ -173,11 +185,27 @@ class TestTopkPredictions:
     def test_a_k_above_the_number_of_classes_lists_all(self, observe, rng):
         columns = rng.integer(3, 6)
         more = columns + rng.integer(1, 4)
-        logits, orders = scores(rng, (7, columns))  # more images than k
+        cases = [scores(rng, (7, columns)), scores(rng, (3, 1))]  # more images than k, and a single class
         labels = names(rng, columns)
-        seen = observe(lambda m: {"out": m.topk_predictions(logits, labels, more)})
-        what = f"`topk_predictions` of {columns} classes with k={more}"
-        assert_predictions(seen.out, logits, labels, orders, more, what)
+        seen = observe(lambda m: [m.topk_predictions(logits, labels[: logits.shape[1]], more) for logits, _ in cases])
+        for got, (logits, orders) in zip(seen, cases, strict=True):
+            what = f"`topk_predictions` of logits of shape {tuple(logits.shape)} with k={more}"
+            assert_predictions(got, logits, labels, orders, more, what)
+
+    def test_classes_with_hardly_any_share_are_listed_too(self, observe, rng):
+        columns = rng.integer(4, 7)
+        winner = rng.integer(0, columns - 1)
+        # In float32 the probabilities of all others are 0, so they may come in any order: one name for all of them.
+        sure, other = names(rng, 2)
+        labels = [sure if column == winner else other for column in range(columns)]
+        logits = rng.tensor((3, columns), low=-900.0, high=-300.0)
+        logits[:, winner] = torch.tensor([1.0, 20.0, -2.0])
+        orders = [[winner, *(column for column in range(columns) if column != winner)]] * 3
+        ks = (columns - 1, columns + 2)
+        seen = observe(lambda m: [m.topk_predictions(logits, labels, k) for k in ks])
+        for got, k in zip(seen, ks, strict=True):
+            what = f"`topk_predictions` of {columns} classes, one of which has nearly everything, with k={k}"
+            assert_predictions(got, logits, labels, orders, k, what)
 
     def test_batches_of_one_and_of_none(self, observe, rng):
         logits, orders = scores(rng, (2, 5))
@@ -213,7 +241,7 @@ class TestTopkPredictions:
 
     def test_any_layout_and_requires_grad_and_inputs_unchanged(self, observe, rng):
         labels = names(rng, 6)
-        cases = {}
+        cases = {"close": close_scores(rng, (4, 6))}
         for form, dtype in (("transposed", torch.float32), ("float64", torch.float64), ("leaf", torch.float32)):
             logits, orders = scores(rng, (4, 6), dtype)
             cases[form] = (strided(logits) if form == "transposed" else logits.requires_grad_(form == "leaf"), orders)
@@ -227,6 +255,7 @@ class TestTopkPredictions:
 
         seen = observe(probe)
         kinds = {"transposed": "transposed logits", "float64": "float64 logits", "leaf": "logits that require grad"}
+        kinds["close"] = "float64 logits that are equal in float32"
         for form, (logits, orders) in cases.items():
             assert_predictions(seen.out[form], logits, labels, orders, 3, f"`topk_predictions` of {kinds[form]}")
             assert_tensor(seen.logits[form], logits, "`logits` afterwards", rtol=0, atol=0)
@@ -332,14 +361,15 @@ class TestPreprocess:
     @pytest.mark.weight(2)
     def test_resizes_the_shorter_side_and_keeps_the_proportions(self, observe, rng):
         mean, std = constants(rng)
-        sizes = [rng.integer(7, 10), rng.integer(7, 10), 2 * rng.integer(4, 6), 2 * rng.integer(4, 6)]
-        wide, tall, small_wide, small_tall = sizes
+        sizes = [rng.integer(7, 10), rng.integer(7, 10), 2 * rng.integer(4, 6), 2 * rng.integer(4, 6), 40]
+        wide, tall, small_wide, small_tall, _ = sizes
         near, far = rng.shuffled([2, 3])
         pictures = [
             slope(rng, near * wide, near * (wide + 6), 2.5),
             slope(rng, far * (tall + 4), far * tall, 2.5),
-            slope(rng, small_wide // 2, small_wide // 2 + 4, 4.0),
+            slope(rng, small_wide // 2, small_wide // 2 + 12, 4.0),  # three times as wide as high, or more
             slope(rng, small_tall // 2 + 4, small_tall // 2, 4.0),
+            slope(rng, *rng.shuffled([80, 84]), 1.6),  # 5 % count, too
         ]
         seen = observe(run([png(picture) for picture in pictures], sizes, mean, std))
         for out, pixels, size in zip(seen, pictures, sizes, strict=True):
@@ -433,9 +463,18 @@ class TestMakeBatch:
         plain_images = [rng.tensor((3, height, width)) for _ in range(rng.integer(4, 6))]
         views = [rng.strided((3, width, height)) for _ in range(2)]
         views.append(rng.tensor((height, width, 3)).permute(2, 1, 0))
-        seen = observe(lambda m: {"plain": m.make_batch(plain_images), "views": m.make_batch(views)})
+
+        def probe(m):
+            lists = [list(plain_images), list(views)]
+            before = [[id(image) for image in images] for images in lists]
+            plain, other = (m.make_batch(images) for images in lists)
+            same = before == [[id(image) for image in images] for images in lists]
+            return {"plain": plain, "views": other, "same": same}
+
+        seen = observe(probe)
         assert_tensor(seen.plain, block(plain_images), f"the batch of {len(plain_images)} images", rtol=0, atol=0)
         assert_tensor(seen.views, block(views), "the batch of 3 images with other strides", rtol=0, atol=0)
+        assert seen.same, "the caller's list should hold the same tensors afterwards, but it holds others."
 
     def test_batch_owns_its_memory(self, observe, rng):
         one = [rng.tensor((3, *rng.sizes(2, 3, 6)))]

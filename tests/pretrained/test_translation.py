@@ -336,13 +336,23 @@ class TestCycleLoss:
         def probe(m):
             translated, returned = m.translate_and_back(painter(*first), painter(*second), images)
             plain = m.translate_and_back(lambda x: 3 * x, lambda x: x - 0.5, images)
-            return {"translated": translated, "returned": returned, "plain": plain, "images": images}
+            calls = []
+
+            def restless(x):
+                calls.append("call")
+                return x + len(calls)
+
+            changing = m.translate_and_back(restless, lambda x: 2 * x, images)
+            return {"translated": translated, "returned": returned, "plain": plain, "again": changing, "images": images}
 
         seen = observe(probe)
         translated = painted(images, *first)
         assert_tensor(seen.translated, translated, "`translated`")
         assert_tensor(seen.returned, painted(translated, *second), "`returned`")
         assert_equal(seen.plain, (3 * images, 3 * images - 0.5), "`translate_and_back` with two plain functions")
+        what = "`translate_and_back` with a generator that, as with dropout, gives another image each time"
+        note = "What comes back should be made of the very image that is returned as `translated`."
+        assert_equal(seen.again, (images + 1, 2 * images + 2), what, note=note)
         assert_tensor(seen.images, images, "`images` afterwards", rtol=0, atol=0)
 
     def test_translate_and_back_keeps_the_graph(self, observe, rng):
@@ -402,13 +412,18 @@ class TestCycleLoss:
         def probe(m):
             inverse = m.cycle_loss(lambda x: far * x, lambda x: x / far, real_a, real_b)
             half = m.cycle_loss(lambda x: x + far, lambda x: x - far + 0.25, real_a, real_b)
-            return {"inverse": inverse, "half": half}
+            still = m.cycle_loss(lambda x: x, lambda x: x, real_a, real_b)
+            return {"inverse": inverse, "half": half, "still": still, "inputs": [real_a, real_b]}
 
         seen = observe(probe)
         note = "Every image comes back as it was, however far it went."
         assert_tensor(seen.inverse, torch.tensor(0.0), "the loss of two generators that undo each other", note=note)
         what = "the loss where every pixel comes back 0.25 brighter, in both cycles,"
         assert_tensor(seen.half, torch.tensor(0.5), what)
+        assert_tensor(seen.still, torch.tensor(0.0), "the loss of two generators that return the very batch they get")
+        for name, got, kept in zip(("real_a", "real_b"), seen.inputs, (real_a, real_b), strict=True):
+            what = f"`{name}`, after a cycle of generators that return the very batch they get,"
+            assert_tensor(got, kept, what, rtol=0, atol=0)
 
     def test_the_two_batches_may_have_different_sizes(self, observe, rng):
         ab, ba = painters(rng)
@@ -571,7 +586,7 @@ class TestGanLosses:
                 assert_tensor(got, leaf.grad, f"the gradient of g_loss for the generator, with {order},")
 
     def test_confident_scores_stay_exact(self, observe, rng):
-        size = rng.uniform(200, 900)
+        size = rng.uniform(750, 900)  # exp of it is infinite in float64, too
         real = torch.tensor([size, -size, 40.0, 1.5, -0.5, -25.0]).reshape(6, 1, 1, 1)
         fake = torch.tensor([-size, size, -60.0, 30.0]).reshape(4, 1, 1, 1)
 

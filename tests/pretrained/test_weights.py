@@ -379,8 +379,18 @@ def volume_network(inputs, width, classes):
     )
 
 
-HEADS = {picture_network: "fc", table_network: "classifier.3", volume_network: "heads.head"}
-SHAPES = {picture_network: (5, 4), table_network: (), volume_network: (2, 3, 4)}
+def confusing_network(inputs, width, classes):
+    """Other names begin like the head's, and the batch norm has no running statistics. Takes (N, inputs)."""
+    return sequence(
+        fc_before=nn.Linear(inputs, width),
+        fc_norm=nn.BatchNorm1d(width, track_running_stats=False),
+        act=nn.Tanh(),
+        fc=nn.Linear(width, classes),
+    )
+
+
+HEADS = {picture_network: "fc", table_network: "classifier.3", volume_network: "heads.head", confusing_network: "fc"}
+SHAPES = {picture_network: (5, 4), table_network: (), volume_network: (2, 3, 4), confusing_network: ()}
 
 
 def cases(rng):
@@ -500,10 +510,12 @@ class TestReplaceHead:
                 seen.append((dict(network.state_dict()), outs))
             return seen
 
-        note = "The batch norms should normalise with their running statistics, not with those of the batch."
+        usual = "The batch norms should normalise with their running statistics, not with those of the batch."
+        without = "A batch norm without running statistics has only those of the batch, in either mode."
         for (after, outs), (build, (inputs, width, _), _, x, new) in zip(observe(probe), drawn, strict=True):
             assert_shapes(after, build, (inputs, width, new), f"the model, after `replace_head(model, {new})`")
             expected = loaded(build, (inputs, width, new), after).eval()(x).detach()
+            note = without if build is confusing_network else usual
             for out, mode in zip(outs, ("train", "eval", "train", "train"), strict=True):
                 what = f"the output in {mode} mode of a model without dropout"
                 assert_tensor(out, expected, what, rtol=1e-4, atol=1e-4, note=note)
@@ -827,7 +839,9 @@ class TestHubEntrypoint:
             "that lack a name": {name: tensor for name, tensor in weights.items() if name != "outer.bias"},
             "with a name too many": {**weights, "aux.weight": rng.tensor((2, 2))},
             "of other shapes": {**weights, "outer.weight": rng.tensor((classes + 1, width))},
+            "with other names, in the right order": {name.replace("inner", "first"): t for name, t in weights.items()},
         }
+        turned = dict(reversed(weights.items()))
 
         def probe(m):
             errors = {}
@@ -837,10 +851,12 @@ class TestHubEntrypoint:
             with folder_of(files_of(m, code, weights)) as folder:
                 errors["of other classes"] = error_of(lambda: load_from(folder, pretrained=True, classes=classes + 2))
                 good = load_from(folder, pretrained=True)
-            return {"errors": errors, "good": good}
+            with folder_of(files_of(m, code, turned)) as folder:
+                return {"errors": errors, "good": good, "turned": load_from(folder, pretrained=True)}
 
         seen = observe(probe)
         assert_state(seen.good, weights, "with pretrained=True")
+        assert_state(seen.turned, weights, "with pretrained=True, when the names come in another order in the file,")
         for kind, error in seen.errors.items():
             assert_error(error, RuntimeError, f"for weights {kind}", f"`{LOAD}, pretrained=True)`")
 

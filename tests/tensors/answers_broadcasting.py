@@ -442,17 +442,37 @@ def normalize_rows(x, eps):
     return x / length
 
 
+# %% normalize_rows wrong="root of 0"
+# The numbers are right, but in a row of zeros the gradient is NaN: the square root has an infinite slope at 0, and
+# backward multiplies that by the 0 that comes back from the bound, which is applied only after the root. Which of
+# torch's functions gives the length in one step, and knows what to do at 0?
+def normalize_rows(x, eps):
+    if not x.is_floating_point():
+        x = x.float()
+    return x / x.square().sum(dim=1, keepdim=True).sqrt().clamp(min=eps)
+
+
+# %% normalize_rows wrong="hands back rows that have length 1 already"
+# When all rows have length 1 already, `x` itself comes back: whoever writes into the result then changes `x`. There is
+# nothing to compute in that case, but the result should be a new tensor all the same.
+def normalize_rows(x, eps):
+    if not x.is_floating_point():
+        x = x.float()
+    length = torch.linalg.vector_norm(x, dim=1, keepdim=True).clamp(min=eps)
+    return x if (length == 1).all() else x / length
+
+
 # %% normalize_rows right="torch's own"
 def normalize_rows(x, eps):
     x = x if x.is_floating_point() else x.float()
     return torch.nn.functional.normalize(x, p=2, dim=-1, eps=eps)
 
 
-# %% normalize_rows right="squares, root, unsqueeze, maximum"
+# %% normalize_rows right="norm, unsqueeze, maximum"
 def normalize_rows(matrix, smallest):
     if not torch.is_floating_point(matrix):
         matrix = matrix.to(torch.get_default_dtype())
-    lengths = torch.sqrt((matrix**2).sum(1)).unsqueeze(1)
+    lengths = torch.norm(matrix, dim=1).unsqueeze(1)
     return matrix / torch.maximum(lengths, torch.tensor(smallest, dtype=matrix.dtype))
 
 
@@ -460,7 +480,7 @@ def normalize_rows(matrix, smallest):
 def normalize_rows(x, eps):
     if x.dtype not in (torch.float16, torch.bfloat16, torch.float32, torch.float64):
         x = x.type(torch.float32)
-    n = torch.einsum("nd,nd->n", x, x) ** 0.5
+    n = torch.sqrt(torch.einsum("nd,nd->n", x, x).clamp(min=eps**2))
     n = torch.where(n < eps, eps, n)
     return (x.T / n).T
 

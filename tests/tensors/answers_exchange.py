@@ -76,6 +76,17 @@ def from_numpy_safe(array):
     return torch.from_numpy(array.copy().view(array.dtype.newbyteorder("=")))
 
 
+# %% from_numpy_safe wrong="turns the bytes of a complex number round as one"
+# Real numbers come out right, complex ones do not: the bytes of each element were turned round as if it were one number.
+# A complex number is two, which lie one after the other in either byte order. Who knows that about every dtype?
+def from_numpy_safe(array):
+    array = array.copy()
+    if not array.dtype.isnative:
+        one_number = f"u{array.dtype.itemsize}" if array.dtype.itemsize <= 8 else "c16"
+        array = array.view(one_number).byteswap().view(array.dtype.newbyteorder("="))
+    return torch.from_numpy(array)
+
+
 # %% from_numpy_safe wrong="undoes the flip"
 # The negative strides are gone because the array was flipped back: the elements now stand in the order of memory, not in
 # the order of the array.
@@ -278,6 +289,18 @@ def save_tensors(tensors, path):
 
 def load_tensors(path):
     return torch.load(path, map_location="cpu", weights_only=True)
+
+
+# %% save_tensors wrong="contiguous() after loading"
+# Most tensors come back as they were, but a transposed one that requires a gradient is no leaf any more: `contiguous()`
+# copies it, and for autograd that copy is the result of a computation. Does what was loaded need any more work?
+def save_tensors(tensors, path):
+    torch.save({name: tensor.clone() for name, tensor in tensors.items()}, path)
+
+
+def load_tensors(path):
+    loaded = torch.load(path, map_location="cpu", weights_only=True)
+    return {name: tensor.contiguous() for name, tensor in loaded.items()}
 
 
 # %% save_tensors right="plain clone"
@@ -548,6 +571,32 @@ def move_to(nested, device):
     return nested
 
 
+# %% move_to wrong="empty containers come back themselves"
+# An empty list or dict comes back as the caller's own, because what is empty counts as false. Whoever puts something
+# into the result then edits the input as well: every list and dict should be a new one.
+def move_to(nested, device):
+    if isinstance(nested, Tensor):
+        return nested.to(device)
+    if not isinstance(nested, (dict, list, tuple)) or not nested:
+        return nested
+    if isinstance(nested, dict):
+        return {key: move_to(value, device) for key, value in nested.items()}
+    items = (move_to(item, device) for item in nested)
+    return getattr(type(nested), "_make", type(nested))(items)
+
+
+# %% move_to wrong=".to of whatever has one"
+# A module in the batch was moved too, and with it the caller's own model: `module.to(device)` changes the module itself.
+# That something has a `to` does not make it a tensor. What exactly should move?
+def move_to(nested, device):
+    if isinstance(nested, dict):
+        return {key: move_to(value, device) for key, value in nested.items()}
+    if isinstance(nested, (list, tuple)):
+        items = (move_to(item, device) for item in nested)
+        return getattr(type(nested), "_make", type(nested))(items)
+    return nested.to(device) if hasattr(nested, "to") else nested
+
+
 # %% move_to right="one branch for each kind"
 def move_to(thing, where):
     where = torch.device(where)
@@ -740,6 +789,22 @@ def cast_exact(x, dtype):
     out = x.to(dtype)
     pairs = zip(x.flatten().tolist(), out.flatten().tolist())
     if not all(a == b for a, b in pairs):
+        raise ValueError("values would change")
+    return out
+
+
+# %% cast_exact wrong="asks an empty tensor for its smallest number"
+# An empty tensor of integers raises here: it has no smallest and no largest element to compare with the range. Nothing
+# in it would change, so it fits any dtype. Which question about all elements has an answer even if there are none?
+def cast_exact(x, dtype):
+    kinds = x.is_floating_point(), dtype.is_floating_point
+    if not any(kinds) and torch.bool not in (x.dtype, dtype):
+        info = torch.iinfo(dtype)
+        if x.min() < info.min or x.max() > info.max:
+            raise ValueError("out of range")
+    out = x.to(dtype)
+    pairs = zip(x.flatten().tolist(), out.flatten().tolist())
+    if not all(a == b or (a != a and b != b) for a, b in pairs):
         raise ValueError("values would change")
     return out
 

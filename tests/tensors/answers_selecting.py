@@ -89,6 +89,24 @@ def pick_log_probs(lp, y):
     return torch.stack([row[label] for row, label in zip(lp, y)])
 
 
+# %% pick_log_probs wrong="one class: the column itself"
+# With a single class nothing needs to be picked, and the column of `lp` itself comes back: a view, so that writing into
+# the result changes `lp`. Is there a way that copies, whatever the number of classes is?
+def pick_log_probs(lp, y):
+    if lp.shape[1] == 1:
+        return lp.squeeze(1)
+    return lp[torch.arange(len(y)), y]
+
+
+# %% pick_log_probs wrong="largest of what is left"
+# The values are right, but not every gradient: all entries but the picked one were made -inf, and the largest taken.
+# Where the picked entry is -inf itself, all are equally large, and each gets a share of its gradient. Does a pick have
+# to compare anything?
+def pick_log_probs(lp, y):
+    picked = torch.arange(lp.shape[1]) == y[:, None]
+    return lp.masked_fill(~picked, float("-inf")).amax(dim=1)
+
+
 # %% pick_log_probs right="gather"
 def pick_log_probs(lp, y):
     return lp.gather(1, y.unsqueeze(1)).squeeze(1)
@@ -264,6 +282,14 @@ def masked_mean(x, mask):
     return torch.where(keep, x, 0).float().sum(dim=1) / keep.float().sum(dim=1).clamp(min=1)
 
 
+# %% masked_mean wrong="counts in uint8"
+# Short rows are right, rows with more than 255 marked positions are not: the count stayed in the dtype of the mask, and
+# after 255 a uint8 begins again at 0. Which dtype does a count need?
+def masked_mean(x, mask):
+    count = mask.sum(dim=1, dtype=torch.uint8)
+    return torch.where(mask.bool(), x, 0).sum(dim=1) / count.clamp(min=1)
+
+
 # %% masked_mean right="masked_fill on a bool mask"
 def masked_mean(values, keep):
     keep = keep != 0
@@ -383,6 +409,15 @@ def pairwise_distance(a, b):
 # so equal rows are not at distance 0.
 def pairwise_distance(a, b):
     return torch.nn.functional.pairwise_distance(a[:, None], b[None])
+
+
+# %% pairwise_distance wrong="close rows count as equal"
+# Rows that lie very close together get a distance of 0, because their squared distance is below some small number. A
+# square is far smaller than its root: 1e-6 apart has the square 1e-12. Which rows are *equal*?
+def pairwise_distance(a, b):
+    squared = (a[:, None] - b[None]).square().sum(dim=-1)
+    same = squared < 1e-10
+    return squared.masked_fill(same, 1.0).sqrt().masked_fill(same, 0.0)
 
 
 # %% pairwise_distance wrong="squared"

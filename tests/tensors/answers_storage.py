@@ -250,6 +250,24 @@ def contiguous_strides(shape):
     return torch.empty(shape).stride()
 
 
+# %% contiguous_strides wrong="asks a meta tensor"
+# A tensor on the meta device needs no memory, so it knows the strides of large shapes too. But torch counts the bytes of
+# its storage all the same, and gives up where their number does not fit into 64 bits. Can it be done without a tensor?
+def contiguous_strides(shape):
+    return torch.empty(shape, device="meta").stride()
+
+
+# %% contiguous_strides wrong="multiplies in int64"
+# Strides beyond 2**63 come out wrong, perhaps even negative: NumPy and torch multiply in 64 bits, and what does not fit
+# into them is cut off without a word. Which whole numbers have no such limit?
+import numpy as np
+
+
+def contiguous_strides(shape):
+    sizes = np.maximum(np.array([*shape, 1], dtype=np.int64)[::-1], 1)
+    return tuple(np.cumprod(sizes)[: len(shape)][::-1].tolist())
+
+
 # %% contiguous_strides wrong="computed in float32"
 # The product was computed in floating point, and a float32 holds whole numbers exactly only up to 2**24. Large strides
 # come out a little off; Python's ints stay exact.
@@ -314,18 +332,22 @@ def contiguous_strides(shape):
     return (rest[0] * (shape[1] if shape[1] > 0 else 1), *rest)
 
 
-# %% contiguous_strides right="asks a meta tensor"
-def contiguous_strides(shape):
-    return torch.empty(shape, device="meta").stride()
-
-
-# %% contiguous_strides right="NumPy's cumprod, as a torch.Size"
+# %% contiguous_strides right="NumPy's cumprod of Python's numbers"
 import numpy as np
 
 
 def contiguous_strides(shape):
-    sizes = np.maximum(np.array([*shape, 1], dtype=np.int64)[::-1], 1)
-    return torch.Size(np.cumprod(sizes)[: len(shape)][::-1].tolist())
+    sizes = np.array([max(size, 1) for size in (*shape, 1)], dtype=object)[::-1]
+    return tuple(np.cumprod(sizes)[: len(shape)][::-1].tolist())
+
+
+# %% contiguous_strides right="a torch.Size as long as one can hold the numbers"
+def contiguous_strides(shape):
+    strides, step = [], 1
+    for size in tuple(shape)[::-1]:
+        strides = [step, *strides]
+        step = step * size if size else step
+    return torch.Size(strides) if step < 2**63 else tuple(strides)
 
 
 # %% contiguous_strides right="divides the number of elements"

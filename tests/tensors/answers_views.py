@@ -115,6 +115,23 @@ def hwc_to_chw(x):
     return torch.from_numpy(np.moveaxis(x.numpy(), -1, -3))
 
 
+# %% hwc_to_chw wrong="a fresh tensor for images without elements"
+# Where there is nothing in `x`, a fresh tensor comes back. Its shape is right, but it has a storage of its own, and no
+# gradient leads back to `x`. Is there anything that has to be different without elements?
+def hwc_to_chw(x):
+    *batch, h, w, c = x.shape
+    if x.numel() == 0:
+        return x.new_empty((*batch, c, h, w))
+    return x.movedim(-1, -3)
+
+
+# %% hwc_to_chw wrong="mH for the second swap"
+# Real images come out right, but complex numbers are conjugated: `mH` swaps the last two dimensions and turns the sign
+# of every imaginary part round besides. Which of its relatives only swaps?
+def hwc_to_chw(x):
+    return x.transpose(-3, -1).mH
+
+
 # %% hwc_to_chw right="einsum with letters for the dimensions"
 def hwc_to_chw(images):
     return torch.einsum("...hwc->...chw", images)
@@ -299,6 +316,27 @@ def transpose_view(t, dim0, dim1):
     size[dim0], size[dim1] = size[dim1], size[dim0]
     stride[dim0], stride[dim1] = stride[dim1], stride[dim0]
     return torch.as_strided(t.data, size, stride, t.storage_offset())
+
+
+# %% transpose_view wrong="one dimension: nothing to check"
+# A tensor with one dimension comes back at once, since there is nothing to swap, and `dim0` and `dim1` are not looked
+# at: 1 and -2 pass, though it has no such dimensions. Which dimensions does a tensor with n = 1 have?
+def transpose_view(t, dim0, dim1):
+    if t.ndim == 1:
+        return t
+    return t.transpose(dim0, dim1)
+
+
+# %% transpose_view wrong="a fresh tensor where there are no elements"
+# Where there is nothing in `t`, a fresh tensor comes back. Its shape is right, but it has a storage of its own, and no
+# gradient leads back to `t`. Is there anything that has to be different without elements?
+def transpose_view(t, dim0, dim1):
+    size, stride = list(t.shape), list(t.stride())
+    size[dim0], size[dim1] = size[dim1], size[dim0]
+    stride[dim0], stride[dim1] = stride[dim1], stride[dim0]
+    if t.numel() == 0:
+        return t.new_empty(size)
+    return t.as_strided(size, stride)
 
 
 # %% transpose_view right="torch.transpose"
@@ -556,12 +594,30 @@ def sliding_windows(x, size, step):
     return x.unfold(0, size, step) if len(x) >= size else x[:0].reshape(0, size)
 
 
+# %% sliding_windows right="unfold, with an empty slice reshaped for a short signal"
+def sliding_windows(x, size, step):
+    if min(size, step) < 1:
+        raise ValueError("too small")
+    if x.numel() < size:
+        return x[:0].reshape(0, size)
+    return x.unfold(0, size, step)
+
+
 # %% sliding_windows right="unfold, with a fresh empty tensor for a short signal"
 def sliding_windows(x, size, step):
     if min(size, step) < 1:
         raise ValueError("too small")
     if x.numel() < size:
         return torch.empty((0, size), dtype=x.dtype, device=x.device)
+    return x.unfold(0, size, step)
+
+
+# %% sliding_windows right="unfold, with an expanded empty slice for a short signal"
+def sliding_windows(x, size, step):
+    if min(size, step) < 1:
+        raise ValueError("too small")
+    if x.numel() < size:
+        return x[len(x) :, None].expand(-1, size)
     return x.unfold(0, size, step)
 
 

@@ -257,6 +257,8 @@ class TestNormalizeRows:
         count, width = rng.sizes(2, 4, 8)
         start = both_signs(rng, (count, width))
         row = both_signs(rng, (1, width))
+        # Rows along an axis: exactly 1 long, so there is nothing to do, and yet the result has to be a new tensor.
+        unit = torch.eye(width)[rng.shuffled(range(width))[:count]] * rng.choice([1, -1])
         views = {
             "x": lambda t: t,
             "x.T": lambda t: t.T,
@@ -270,9 +272,13 @@ class TestNormalizeRows:
                 outs.append(m.normalize_rows(cut(base), 0.125))
                 shared.append(shares_storage(outs[-1], base))
                 bases.append(base)
-            return {"outs": outs, "bases": bases, "shared": shared}
+            own = unit.clone()
+            outs.append(m.normalize_rows(own, 0.125))
+            return {"outs": outs[:-1], "bases": bases, "shared": shared, "unit": shares_storage(outs[-1], own)}
 
         seen = observe(probe)
+        what = "whether the result for rows that have length 1 already shares memory with `x`"
+        assert_equal(seen.unit, False, what, note="It should be a new tensor whatever the lengths are.")
         for (name, cut), out, base, shared in zip(views.items(), seen.outs, seen.bases, seen.shared, strict=True):
             assert_tensor(out, row_by_row(cut(start), 0.125), f"`normalize_rows({name}, 0.125)`")
             assert_tensor(base, start, f"`x` after `normalize_rows({name}, 0.125)`", rtol=0, atol=0)
@@ -283,7 +289,8 @@ class TestNormalizeRows:
     def test_gradients_flow_through_the_length_too(self, observe, rng):
         count, width = rng.sizes(2, 3, 6)
         eps = 0.5
-        start = rows_of_length(rng, [0.2, *(1.5 + i for i in range(count - 1))], width, torch.float64)
+        start = rows_of_length(rng, [0.2, *(1.5 + i for i in range(count - 1)), 0.0], width, torch.float64)
+        count += 1
         upstream = rng.strided((count, width), torch.float64)
 
         def probe(m):
@@ -299,6 +306,8 @@ class TestNormalizeRows:
         assert_tensor(seen.out, row_by_row(start, eps), "`normalize_rows(x, 0.5)` of a leaf that requires grad")
         assert seen.grad is not None, "no gradient comes back to `x`: the result is cut off from autograd."
         note = "The length depends on `x` as well, and autograd has to see that."
+        if isinstance(seen.grad, torch.Tensor) and bool(seen.grad.isnan().any()):
+            note = "The last row of `x` is zeros. What is the slope of the square root at 0?"
         assert_tensor(seen.grad, x.grad, "the gradient of `x`", note=note)
 
 

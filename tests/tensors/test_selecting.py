@@ -100,18 +100,25 @@ class TestPickLogProbs:
         wide = torch.zeros(2 * rows + 1, dtype=torch.int64)
         y = wide[1::2]
         y.copy_(draw_labels(rng, transposed))
-        cases = {"transposed": transposed, "a slice with steps": sliced, "one row expanded": expanded}
+        cases = {
+            "transposed": (transposed, y),
+            "a slice with steps": (sliced, y),
+            "one row expanded": (expanded, y),
+            # One class leaves no choice, yet the column itself would be a view.
+            "a single column": (rng.tensor((rows, 1), low=-6.0, high=0.0), torch.zeros_like(y)),
+            "a single row": (rng.tensor((1, classes), low=-6.0, high=0.0), y[:1]),
+        }
 
         def probe(m):
-            outs = [m.pick_log_probs(lp, y) for lp in cases.values()]
+            outs = [m.pick_log_probs(lp, labels) for lp, labels in cases.values()]
             kept = [out.clone() for out in outs]
             for out in outs:
                 out.fill_(7.0)  # a new tensor: its writes reach nobody else
-            return {"outs": kept, "inputs": list(cases.values()), "y": y}
+            return {"outs": kept, "inputs": [lp for lp, _ in cases.values()], "y": y}
 
         seen = observe(probe)
-        for (name, lp), out, afterwards in zip(cases.items(), seen.outs, seen.inputs, strict=True):
-            assert_tensor(out, picked(lp, y), f"the result for an `lp` that is {name}", rtol=0, atol=0)
+        for (name, (lp, labels)), out, afterwards in zip(cases.items(), seen.outs, seen.inputs, strict=True):
+            assert_tensor(out, picked(lp, labels), f"the result for an `lp` that is {name}", rtol=0, atol=0)
             note = "The result should be a new tensor, and the input be left alone."
             what = f"an `lp` that is {name}, after writing into the result,"
             assert_tensor(afterwards, lp, what, rtol=0, atol=0, note=note)
@@ -121,13 +128,15 @@ class TestPickLogProbs:
         rows, classes = rng.integer(5, 7), rng.integer(3, 4)
         lp = rng.tensor((rows, classes), torch.float64, low=-6.0, high=0.0)
         y = draw_labels(rng, lp)
+        lp[rows - 1, y[rows - 1]] = lp[rows - 2, (int(y[rows - 2]) + 1) % classes] = -INF  # picked, and not picked
         upstream = rng.strided((rows,), torch.float64, low=0.5)
         seen = observe(with_gradients(lambda m, lp: m.pick_log_probs(lp, y), [lp], upstream))
         assert_tensor(seen.out, picked(lp, y), "the result for an `lp` that requires gradients", rtol=0, atol=0)
         expected = torch.zeros_like(lp)
         for i, label in enumerate(y):
             expected[i, int(label)] = upstream[i]
-        assert_gradient(seen.grads[0], expected, "the gradient of `lp`")
+        note = f"In row {rows - 1} the picked entry is -inf: it gets its gradient like any other."
+        assert_gradient(seen.grads[0], expected, "the gradient of `lp`", note)
 
 
 def draw_masked(rng, rows, steps, dtype=torch.float32):
@@ -210,9 +219,12 @@ class TestMaskedMean:
         x, mask = draw_masked(rng, rows, steps)
         x[1, (~mask[1]).nonzero().flatten()[0]] = NAN
         mask[2] = False
-        eight_bits = mask.to(torch.uint8)
-        out = observe(lambda m: m.masked_mean(x, eight_bits))
-        assert_means(out, x, mask, "the result for a uint8 mask", "It should be as for the same mask in bool.")
+        long = draw_masked(rng, 2, rng.integer(300, 400))  # more marked positions than uint8 can count
+        cases = [(x, mask.to(torch.uint8)), (long[0], long[1].to(torch.uint8))]
+        short_rows, long_rows = observe(lambda m: [m.masked_mean(x, mask) for x, mask in cases])
+        assert_means(short_rows, x, mask, "the result for a uint8 mask", "It should be as for the same mask in bool.")
+        note = "How far does uint8 count?"
+        assert_means(long_rows, *long, f"the result for a uint8 mask of {long[0].shape[1]} columns", note)
 
     def test_gives_zero_gradient_outside_the_mask(self, observe, rng):
         rows, steps = rng.sizes(2, 5, 8)
@@ -310,9 +322,16 @@ class TestPairwiseDistance:
         for dtype, rows in ((torch.float32, n), (torch.float64, n), (torch.float32, m), (torch.float64, m)):
             pair = [centre + rng.tensor((count, d), torch.float64, low=-0.01, high=0.01) for count in (rows, m)]
             cases.append((pair[0].to(dtype), pair[1][: n - 1].to(dtype) if rows == n else pair[1].to(dtype)))
+        apart = ["near 100 that lie 0.01 apart"] * len(cases)
+        # Close together at the origin: nothing cancels there, and only equal rows may count as equal.
+        for scale in (1e-6, 1e-12):
+            for dtype in (torch.float32, torch.float64):
+                a, b = (rng.tensor((rows, d), torch.float64).mul(scale).to(dtype) for rows in (n, n - 1))
+                cases.append((a, b))
+                apart.append(f"near 0 that lie {scale:g} apart")
         seen = observe(lambda m: [m.pairwise_distance(a, b) for a, b in cases])
-        for out, (a, b) in zip(seen, cases, strict=True):
-            what = f"the result for {len(a)} and {len(b)} rows near 100 that lie 0.01 apart"
+        for out, (a, b), where in zip(seen, cases, apart, strict=True):
+            what = f"the result for {len(a)} and {len(b)} rows {where}"
             assert_distances(out, a, b, what, f"In {a.dtype} the distances can be told far better than that.")
 
     def test_sends_gradients_to_both_sides(self, observe, rng):

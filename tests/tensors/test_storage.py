@@ -1,5 +1,6 @@
 """Hidden suite of tensors/storage."""
 
+import math
 from itertools import product
 
 import pytest
@@ -165,16 +166,24 @@ class TestSharesStorage:
         assert_equal(seen.writes, [0, 0], "the numbers of writes into x and y", note="Asking should write nothing.")
 
 
-def check_strides(observe, shapes, note=""):
-    """The learner's strides for each shape are those that torch itself gives to a new tensor."""
+def strides_by_torch(shape):
+    return torch.empty(shape, device="meta").stride()
+
+
+def strides_by_python(shape):
+    """The same for shapes that torch refuses, even on the meta device: it counts up to 2**63."""
+    return tuple(math.prod(max(size, 1) for size in shape[dim + 1 :]) for dim in range(len(shape)))
+
+
+def check_strides(observe, shapes, note="", expected_of=strides_by_torch):
+    """The learner's strides for each shape are those of a new tensor."""
 
     def probe(m):
         answers = [m.contiguous_strides(shape) for shape in shapes]
         return [tuple(a) if type(a) is torch.Size else a for a in answers]  # a torch.Size is a tuple too
 
     for shape, got in zip(shapes, observe(probe), strict=True):
-        expected = torch.empty(shape, device="meta").stride()
-        assert_equal(got, expected, f"`contiguous_strides({tuple(shape)})`", note=note)
+        assert_equal(got, expected_of(shape), f"`contiguous_strides({tuple(shape)})`", note=note)
 
 
 @exercise("contiguous_strides")
@@ -210,6 +219,14 @@ class TestContiguousStrides:
             observe,
             [(rng.integer(2, 6), *big), tuple(big)],
             note="Strides are whole numbers, exact at any size.",
+        )
+        # Beyond 2**63 as well, where int64 begins again at the other end and torch gives up.
+        vast = [2 * rng.integer(1_100_001, 1_490_000) + 1 for _ in range(4)]
+        check_strides(
+            observe,
+            [(rng.integer(2, 6), *vast), (3, *vast[:2], 0, *vast[2:])],
+            note="Python's whole numbers go on beyond 2**63; those of torch and NumPy do not.",
+            expected_of=strides_by_python,
         )
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from grader.testing import assert_equal, assert_error, assert_tensor, error_of, exercise, layout_of
+from grader.testing import assert_equal, assert_error, assert_tensor, error_of, exercise, layout_of, shares_storage
 
 TRACKED = "Autograd follows views; `.data`, `.detach()` and NumPy lose the trail."
 
@@ -76,6 +76,28 @@ def gradient_probe(call, x, upstream):
     return probe
 
 
+def empty_probe(call, base, cuts):
+    """A probe: is `call(m, x)` a view of x, for each x that is cut out of `base` and has no elements?"""
+
+    def probe(m):
+        seen = []
+        leaf = base.clone().requires_grad_()
+        for cut in cuts:
+            x = cut(leaf)
+            out = call(m, x)
+            seen.append({"shares": shares_storage(out, x), "tracked": out.requires_grad})
+        return seen
+
+    return probe
+
+
+def assert_empty_view(saw, name, call):
+    """What `empty_probe` saw of one x (called `name`). No value can show here whether the result is a view."""
+    note = "A view remains one where there is nothing in it; a fresh tensor has a storage of its own."
+    assert_equal(saw["shares"], True, f"whether {call} shares the storage of {name}", note=note)
+    assert_equal(saw["tracked"], True, f"`requires_grad` of {call} where {name} requires a gradient", note=TRACKED)
+
+
 @exercise("hwc_to_chw")
 class TestHwcToChw:
     @pytest.mark.weight(2)
@@ -129,7 +151,7 @@ class TestHwcToChw:
             assert_tensor(out, channels_first(x), what, rtol=0, atol=0)
 
     def test_keeps_the_dtype(self, observe, rng):
-        dtypes = (torch.uint8, torch.int16, torch.bool, torch.float16, torch.bfloat16, torch.float64)
+        dtypes = (torch.uint8, torch.int16, torch.bool, torch.float16, torch.bfloat16, torch.float64, torch.complex64)
         images = [rng.tensor(rng.sizes(3, 3, 6), dtype, low=0, high=200) for dtype in dtypes]
         seen = observe(lambda m: [m.hwc_to_chw(x) for x in images])
         for x, out in zip(images, seen, strict=True):
@@ -142,6 +164,14 @@ class TestHwcToChw:
         seen = observe(lambda m: [m.hwc_to_chw(x) for x in images])
         for x, out in zip(images, seen, strict=True):
             assert_tensor(out, channels_first(x), f"`hwc_to_chw(x)` of shape {tuple(x.shape)}", rtol=0, atol=0)
+        cuts = {
+            "base[:0]": lambda t: t[:0],
+            "base[0, :, :0]": lambda t: t[0, :, :0],
+            "base[..., :0]": lambda t: t[..., :0],
+        }
+        seen = observe(empty_probe(lambda m, x: m.hwc_to_chw(x), rng.tensor((2, h, w, c)), cuts.values()))
+        for name, saw in zip(cuts, seen, strict=True):
+            assert_empty_view(saw, "x", f"`hwc_to_chw(x)` of x = {name}")
 
     def test_lets_gradients_flow_back_to_x(self, observe, rng):
         h, w, c, n = rng.sizes(4)
@@ -213,15 +243,19 @@ class TestTransposeView:
     def test_rejects_dimensions_that_do_not_exist(self, observe, rng):
         t = rng.tensor(rng.sizes(3, 2, 5))
         absent = [(0, 3), (3, 1), (1, -4), (-4, 2), (5, 0), (-1, -6), (3, 3), (-4, -4)]
+        cases = [(t, pair) for pair in absent]
+        # With one dimension, or without elements, there is nothing to swap; a wrong dimension is wrong all the same.
+        cases += [(t[0, 0], pair) for pair in ((0, 1), (1, 0), (-2, 0), (0, -2), (1, 1))]
+        cases += [(t[:0], (0, 3)), (t[:, :0], (-4, 1)), (t[:1, :1, :1], (3, 0))]
 
         def probe(m):
-            errors = [error_of(lambda: m.transpose_view(t, *pair)) for pair in absent]
+            errors = [error_of(lambda: m.transpose_view(t, *pair)) for t, pair in cases]
             return {"errors": errors, "last": m.transpose_view(t, 1, 2)}
 
         seen = observe(probe)
         assert_tensor(seen.last, swapped(t, 1, 2), "`transpose_view(t, 1, 2)` of three dimensions", rtol=0, atol=0)
-        for (a, b), error in zip(absent, seen.errors, strict=True):
-            call = f"`transpose_view(t, {a}, {b})` of three dimensions"
+        for (t, (a, b)), error in zip(cases, seen.errors, strict=True):
+            call = f"`transpose_view(t, {a}, {b})` of shape {tuple(t.shape)}"
             assert_error(error, IndexError, "for a dimension that does not exist", call)
 
     def test_takes_every_dtype_and_every_size(self, observe, rng):
@@ -242,6 +276,14 @@ class TestTransposeView:
         for (t, x, y), out in zip(cases, seen, strict=True):
             what = f"`transpose_view(t, {x}, {y})` of a {t.dtype} tensor of shape {tuple(t.shape)}"
             assert_tensor(out, swapped(t, x, y), what, rtol=0, atol=0)
+        cuts = {
+            "base[:0]": lambda t: t[:0],
+            "base[1:, :0]": lambda t: t[1:, :0],
+            "base[0, :0, 0]": lambda t: t[0, :0, 0],
+        }
+        seen = observe(empty_probe(lambda m, t: m.transpose_view(t, 0, -1), rng.tensor((a, b, c)), cuts.values()))
+        for name, saw in zip(cuts, seen, strict=True):
+            assert_empty_view(saw, "t", f"`transpose_view(t, 0, -1)` of t = {name}")
 
     def test_lets_gradients_flow_back_to_t(self, observe, rng):
         t = rng.tensor(rng.sizes(3, 2, 5), torch.float64).requires_grad_()
