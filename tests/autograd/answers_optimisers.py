@@ -523,38 +523,6 @@ class SGD:
             for p in group["params"]:
                 p.grad = None
 
-# %% SGD wrong="options in float32"
-# In float64 the steps are right to 8 digits only: `torch.tensor(0.1)` is a float32, in which 0.1 is another number.
-# Does an option have to become a tensor at all?
-class SGD:
-    def __init__(self, params, lr=1e-3, *, momentum=0.0, weight_decay=0.0):
-        groups = list(params)
-        if not groups:
-            raise ValueError("no parameters")
-        if not isinstance(groups[0], dict):
-            groups = [{"params": groups}]
-        defaults = {"lr": lr, "momentum": momentum, "weight_decay": weight_decay}
-        self.param_groups = [{**defaults, **group, "params": list(group["params"])} for group in groups]
-        self.buffers = {}
-
-    @torch.no_grad()
-    def step(self):
-        for group in self.param_groups:
-            lr, momentum = torch.tensor(group["lr"]), torch.tensor(group["momentum"])
-            for p in group["params"]:
-                if p.grad is None:
-                    continue
-                d = p.grad + group["weight_decay"] * p
-                if p in self.buffers:
-                    d = d + momentum * self.buffers[p]
-                self.buffers[p] = d
-                p -= lr * d
-
-    def zero_grad(self):
-        for group in self.param_groups:
-            for p in group["params"]:
-                p.grad = None
-
 # %% SGD wrong="frozen parameters are thawed"
 # A frozen parameter requires a gradient once the optimiser is made, and from the next backward pass on it will be
 # trained. Nothing is to change when the optimiser is made: does it need requires_grad at all?
@@ -1488,53 +1456,6 @@ class AdamW(Adam):
     def __init__(self, params, lr=1e-3, *, betas=(0.9, 0.999), eps=1e-8, weight_decay=1e-2):
         super().__init__(params, lr, betas=betas, eps=eps, weight_decay=weight_decay)
 
-# %% Adam wrong="the count of steps in float32"
-# In float64 the numbers are right to 8 digits only: the count of steps is a float32 tensor, and so is every power
-# with it. What else can count to 3?
-class Adam:
-    decoupled = False
-
-    def __init__(self, params, lr=1e-3, *, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0):
-        groups = list(params)
-        if not groups:
-            raise ValueError("no parameters")
-        if not isinstance(groups[0], dict):
-            groups = [{"params": groups}]
-        defaults = {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay}
-        self.param_groups = [{**defaults, **group, "params": list(group["params"])} for group in groups]
-        self.state = {}
-
-    @torch.no_grad()
-    def step(self):
-        for group in self.param_groups:
-            lr, (beta1, beta2), decay = group["lr"], group["betas"], group["weight_decay"]
-            for p in group["params"]:
-                if p.grad is None:
-                    continue
-                g = p.grad
-                if self.decoupled:
-                    p *= 1 - lr * decay
-                else:
-                    g = g + decay * p
-                t, mean, square = self.state.get(p, (torch.tensor(0.0), 0.0, 0.0))
-                t = t + 1
-                mean = beta1 * mean + (1 - beta1) * g
-                square = beta2 * square + (1 - beta2) * g**2
-                self.state[p] = (t, mean, square)
-                p -= lr * (mean / (1 - beta1**t)) / ((square / (1 - beta2**t)).sqrt() + group["eps"])
-
-    def zero_grad(self):
-        for group in self.param_groups:
-            for p in group["params"]:
-                p.grad = None
-
-
-class AdamW(Adam):
-    decoupled = True
-
-    def __init__(self, params, lr=1e-3, *, betas=(0.9, 0.999), eps=1e-8, weight_decay=1e-2):
-        super().__init__(params, lr, betas=betas, eps=eps, weight_decay=weight_decay)
-
 # %% Adam wrong="0.0 in a group counts as not said"
 # A group that asks for 0.0, such as no weight decay for biases, got the option of the call: `or` takes 0.0 for
 # nothing said. How do you ask whether a key is in a dict, whatever its value?
@@ -1987,23 +1908,6 @@ def clip_grad_norm_(parameters, max_norm, *, error_if_nonfinite=False):
     if error_if_nonfinite and not total.isfinite():
         raise RuntimeError("the total norm is not finite")
     factor = (max_norm / (total + 1e-6)).clamp(max=1.0)
-    for grad in grads:
-        grad.mul_(factor)
-    return total
-
-# %% clip_grad_norm_ wrong="the factor in float32"
-# In float64 the gradients are right to 8 digits only: the factor was a float32, which is what `torch.tensor` makes of
-# a Python float. Does the factor have to be a new tensor at all?
-def clip_grad_norm_(parameters, max_norm, *, error_if_nonfinite=False):
-    if isinstance(parameters, Tensor):
-        parameters = [parameters]
-    grads = [p.grad for p in parameters if p.grad is not None]
-    if not grads:
-        return torch.tensor(0.0)
-    total = torch.stack([grad.norm() for grad in grads]).norm()
-    if error_if_nonfinite and not total.isfinite():
-        raise RuntimeError("the total norm is not finite")
-    factor = torch.tensor(max_norm / (total.item() + 1e-6)).clamp(max=1.0)
     for grad in grads:
         grad.mul_(factor)
     return total

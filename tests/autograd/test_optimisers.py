@@ -13,14 +13,6 @@ DOUBLE = torch.float64
 BOTH = ("Adam", "AdamW")
 
 
-def check_numbers(got, expected, what, note="", rtol=None, atol=None):
-    """`assert_tensor`, and in float64 to 11 digits: what passed through float32 on the way is right to 8."""
-    assert_tensor(got, expected, what, note=note, rtol=rtol, atol=atol)
-    if expected.dtype == DOUBLE and rtol is None:
-        note = "In float64 it is not precise enough: did a number pass through float32 on the way?"
-        assert_tensor(got, expected, what, note=note, rtol=1e-11, atol=1e-11)
-
-
 def sgd(start, grads, options):
     """One parameter's values after each step, by SGD's formula. A gradient may be None; options are those of a step."""
     p, buffer, path = start.double(), None, []
@@ -96,7 +88,7 @@ def check_path(path, expected, what, note="", rtol=None, atol=None):
     for number, (row, wanted) in enumerate(zip(path, expected, strict=True), 1):
         for index, (p, value) in enumerate(zip(row, wanted, strict=True)):
             which = f"parameter {index} " if len(wanted) > 1 else "the parameter "
-            check_numbers(p, value, f"{what}: {which}after step {number}", note, rtol, atol)
+            assert_tensor(p, value, f"{what}: {which}after step {number}", note=note, rtol=rtol, atol=atol)
 
 
 def drawn(rng, steps, shapes=None, dtype=DOUBLE, strided=False):
@@ -568,11 +560,11 @@ class TestClipGradNorm:
             max_norm = total * rng.uniform(0.2, 0.7)
             seen = observe(lambda m: clipped(m, starts, grads, max_norm))
             what = f"the total norm, for {str(dtype).removeprefix('torch.')} gradients,"
-            check_numbers(seen.total, total_as(grads, dtype), what, "It is the norm before clipping.")
+            assert_tensor(seen.total, total_as(grads, dtype), what, note="It is the norm before clipping.")
             for index, (got, grad) in enumerate(zip(seen.grads, grads, strict=True)):
                 expected = (grad.double() * (max_norm / (total + 1e-6))).to(dtype)
                 what = f"gradient {index}, with max_norm={max_norm:.3f} and a total of {total:.3f},"
-                check_numbers(got, expected, what, "All are scaled by the same factor.")
+                assert_tensor(got, expected, what, note="All are scaled by the same factor.")
 
     def test_one_norm_for_all_gradients_together(self, observe, rng):
         count = rng.integer(5, 8)
