@@ -560,6 +560,21 @@ def classify_image(path, k=5):
     return [(CATEGORIES[i], p) for p, i in zip(top.values.tolist(), top.indices.tolist())]
 
 
+# %% classify_image wrong="small images framed in black"
+# An image smaller than 224 x 224 is not enlarged, and the crop fills the missing pixels with black. The shorter side is to
+# have 256 pixels whatever it had before.
+def classify_image(path, k=5):
+    with Image.open(path) as image:
+        image = image.convert("RGB")
+    if min(image.size) > RESIZE:
+        image = v2.functional.resize(image, RESIZE)
+    steps = [v2.CenterCrop(CROP), v2.ToImage(), v2.ToDtype(torch.float32, scale=True), v2.Normalize(MEAN, STD)]
+    x = v2.Compose(steps)(image)
+    with torch.no_grad():
+        top = imagenet_network().eval()(x[None])[0].softmax(dim=0).topk(k)
+    return [(CATEGORIES[i], p) for p, i in zip(top.values.tolist(), top.indices.tolist())]
+
+
 # %% classify_image wrong="read by torchvision"
 # torchvision reads PNG, JPEG and a few others, but not every file that Pillow can open: here it meets a BMP and raises.
 # Pillow opens files of many more formats.
