@@ -619,11 +619,11 @@ class TestCategoryEmbedding:
             for _ in range(3):
                 descend(embedding, (embedding(ids) * upstream).sum(), 0.5)
             end, out = embedding(every).detach(), embedding(unknown)
+            embedding.zero_grad()
             if out.requires_grad:
-                embedding.zero_grad()
                 (out * upstream[:3]).sum().backward()
             grads = [parameter.grad for parameter in embedding.parameters() if parameter.grad is not None]
-            pull = max((float(grad.abs().max()) for grad in grads), default=0.0) if out.requires_grad else 0.0
+            pull = max((float(grad.abs().max()) for grad in grads), default=0.0)
             return {"start": start, "end": end, "unknown": out.detach(), "pull": pull}
 
         seen = observe(probe)
