@@ -59,7 +59,7 @@ class Exercise:
 class Lesson:
     """One lesson: `text` is the whole file, solutions included; empty where there are none (student version).
 
-    `imports` are the modules that it needs, `data` the files of data/ that it reads.
+    `imports` is what it imports, by full name (torchvision.transforms.v2), `data` the files of data/ that it reads.
     """
 
     topic: str
@@ -210,7 +210,11 @@ def _lesson(place: str, text: str, tests: dict[str, tuple[str, ...]]) -> Lesson:
 
 
 def _imports(text: str) -> tuple[str, ...]:
-    found = re.findall(r"^(?:import|from) ([\w.]+)", text, re.MULTILINE)
+    found = []
+    for node in ast.parse(text).body:
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            package = f"{node.module}." if isinstance(node, ast.ImportFrom) else ""
+            found += [package + each.name for each in node.names]
     return tuple(dict.fromkeys([*found, *(["torch.optim"] if re.search(r"\boptim\b", text) else [])]))
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from grader.workers import WorkerPool
 
 # What lessons may have imported ahead of time; anything else a submission imports for itself.
-PRELOADABLE = frozenset(["numpy", "jaxtyping", "torchvision", "PIL", "pandas", "grader.data"])
+PRELOADABLE = frozenset(["numpy", "jaxtyping", "torchvision", "PIL", "pandas"])
 BEHIND_OPTIM = "torch._dynamo"  # 900 modules, a second or more, which a process's first optimiser imports
 
 
@@ -117,11 +117,11 @@ def require_data(exercises: Sequence[Exercise], course: Course) -> None:
 
 
 def imported_modules(exercises: Sequence[Exercise], course: Course) -> tuple[str, ...]:
-    """The modules that the lessons of these exercises need, of those worth importing ahead."""
+    """What the lessons of these exercises import, by full name, as far as it is worth importing ahead."""
     found: dict[str, None] = {}
     for lesson in _lessons(exercises, course):
         for name in lesson.imports:
-            if name in PRELOADABLE or name.split(".")[0] in PRELOADABLE:
+            if name.split(".")[0] in PRELOADABLE or name.startswith("grader.data."):
                 found[name] = None
             elif name == "torch.optim":
                 found[BEHIND_OPTIM] = None

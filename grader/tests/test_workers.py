@@ -14,7 +14,6 @@ import pytest
 from grader import isolation
 from grader.course import ROOT, Course, Exercise
 from grader.errors import GraderFailed, NoIsolation
-from grader.grading import imported_modules
 from grader.isolation import Isolation, start_isolation
 from grader.observing import Unanswered
 from grader.submission import LessonSource, Segment
@@ -178,15 +177,29 @@ def test_nothing_is_left_in_the_temporary_folder(monkeypatch: pytest.MonkeyPatch
     assert not list(tmp_path.iterdir())
 
 
-def test_workers_find_imported_what_the_lessons_import(pool: WorkerPool, course: Course) -> None:
-    wanted = imported_modules(course.exercises, course)
-    assert {"torchvision.models", "pandas", "torch._dynamo"} <= set(wanted)
-    exercise = course.exercises[0]
-    observer = observer_of(
-        pool, exercise, "import sys\ndef missing(names):\n    return [n for n in names if n not in sys.modules]"
-    )
-    assert observer.observe(exercise, lambda m: m.missing(list(wanted))) == []
-    observer.close()
+LATE = """
+import sys
+before = set(sys.modules)
+{text}
+def late(names):
+    import io, torch
+    from PIL import Image
+    file = io.BytesIO()
+    torch.save({{"one": torch.ones(1)}}, file)
+    torch.load(io.BytesIO(file.getvalue()))
+    Image.new("L", (2, 2)).save(io.BytesIO(), "TIFF")
+    list(torch.utils.data.DataLoader([1, 2], num_workers=1))
+    torch.optim.SGD([torch.ones(1, requires_grad=True)], lr=0.1)
+    return sorted(set(sys.modules) - before)
+"""
+
+
+def test_lessons_find_imported_what_they_import(pool: WorkerPool, course: Course) -> None:
+    for lesson in course.lessons:
+        exercise = lesson.exercises[0]
+        observer = observer_of(pool, exercise, LATE.format(text=lesson.text))
+        assert observer.observe(exercise, lambda m: m.late(None)) == [], lesson.id
+        observer.close()
 
 
 GATHER = """

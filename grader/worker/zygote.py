@@ -261,7 +261,7 @@ def _readable(path: str) -> bool:
 def warm_up(preload: list[str]) -> None:
     """Import what workers need and run through it once, so that forks share the memory and the work."""
     gc.disable()  # While modules are imported, looking for garbage takes a tenth of the time and finds none.
-    import importlib
+    import pkgutil
 
     import torch
 
@@ -270,9 +270,10 @@ def warm_up(preload: list[str]) -> None:
 
     for name in preload:
         try:
-            importlib.import_module(name)
+            pkgutil.resolve_name(name)
         except Exception:  # Whoever needs it will import it, and see why it fails.
             pass
+    _import_what_comes_late()
     sample = torch.arange(6.0).reshape(2, 3)
     rehearsed = inputs.unpack(inputs.pack(lambda names: {"out": names.double(sample)}))
     module = lesson.load_lesson("rehearsal", "rehearsal.py", [("def double(x):\n    return x * 2\n", 1, True)])
@@ -281,6 +282,22 @@ def warm_up(preload: list[str]) -> None:
     gc.enable()
     gc.collect()
     gc.freeze()
+
+
+def _import_what_comes_late() -> None:
+    """What torch and Pillow import when they are first used, which would be in each worker anew."""
+    import io
+
+    import torch
+
+    file = io.BytesIO()
+    torch.save(torch.zeros(1), file)
+    file.seek(0)
+    torch.load(file)
+    from multiprocessing import popen_fork, queues, synchronize  # noqa: F401 (a DataLoader with workers)
+
+    if "PIL.Image" in sys.modules:
+        sys.modules["PIL.Image"].init()
 
 
 def main(arguments: list[str]) -> None:
