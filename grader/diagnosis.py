@@ -8,7 +8,6 @@ whatever was not compared (no time left, a GPU test) or fits several answers is 
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import re
 import time
@@ -21,18 +20,16 @@ import numpy as np
 import torch
 
 from grader.comparing import Mismatch
-from grader.course import Course, Exercise, KnownAnswer, read_bank, with_answer
+from grader.course import Course, Exercise, KnownAnswer
+from grader.known_answers import SOLUTION, WARMING_SECONDS, KnownAnswers
 from grader.known_replies import KnownReplies
 from grader.observing import Asked, Unanswered, interpret
-from grader.submission import LessonSource, Segment
-from grader.worker import bank, codec, inputs
-from grader.workers import WorkerObserver, WorkerPool
+from grader.worker import codec
+from grader.workers import WorkerPool
 
 BUDGET_SECONDS = 5.0  # for one failing exercise
 PREPARE_SECONDS = 20.0  # for one exercise, ahead of time
-LOAD_SECONDS = 5.0
 # A known answer may take this much longer than the learner's did; what never ends is waited for only in company.
-WARMING_SECONDS = 2.0
 TOGETHER_SECONDS = 2.0  # about what several may take before what they said is noted
 SLACK, LEAST_SECONDS, ENDLESS_SECONDS = 5.0, 1.0, 1.0
 WORTH_OF_FAILING = 3.0  # so much longer may a failing test take than a passing one and still be asked before it
@@ -68,10 +65,9 @@ class Diagnostician:
         replies: KnownReplies | None = None,
     ) -> None:
         self.course = course
-        self.pool = pool
+        self.answers = KnownAnswers(course, pool)
         self.seconds = seconds
         self.replies = KnownReplies() if replies is None else replies
-        self.banks: dict[str, list[KnownAnswer]] = {}
 
     def misconception(self, exercise: Exercise, trails: Sequence[Trail]) -> str | None:
         """The message of the known wrong answer that behaves like the one that left these trails, if there is one.
@@ -95,19 +91,18 @@ class Diagnostician:
         asked.sort(key=lambda pair: pair[1].seconds * (WORTH_OF_FAILING if pair[0].error is None else 1.0))
         if not any(trail.error is not None for trail, _ in asked):
             return []
-        known = {answer.label: answer for answer in self._known(exercise)}
+        known = self.answers.of(exercise)
         table = _Table(self, exercise, time.monotonic() + self.seconds)
-        try:
-            left = list(known)
-            for trail, one in asked:
-                came = table.row(left, one)
-                if came is None:
-                    return []
-                left = [label for label in left if same(one.seen, came[label], trail.error)]
-                if not left:
-                    return []
-        finally:
-            table.close()
+        left = list(known)
+        for trail, one in asked:
+            came = table.row(left, one)
+            if came is None:
+                return []
+            # Many say the same: each thing that was said is looked at once.
+            fits = {said: said == one.reply or same(one.seen, table.read(said), trail.error) for said in came.values()}
+            left = [label for label in left if fits[came[label]]]
+            if not left:
+                return []
         return [] if SOLUTION.label in left else [known[label] for label in left]
 
     def prepare(self, exercise: Exercise, trails: Sequence[Trail]) -> None:
@@ -119,119 +114,63 @@ class Diagnostician:
             GraderFailed: the grader's own processes are gone.
         """
         table = _Table(self, exercise, time.monotonic() + PREPARE_SECONDS)
-        try:
-            labels = [answer.label for answer in self._known(exercise)]
-            for one in (one for trail in trails for one in trail.asked if not one.gpu):
-                if table.row(labels, one) is None:
-                    return
-        finally:
-            table.close()
-
-    def _known(self, exercise: Exercise) -> list[KnownAnswer]:
-        """The solution, then the wrong answers of an exercise."""
-        if exercise.lesson_id not in self.banks:
-            self.banks[exercise.lesson_id] = read_bank(self.course.lesson(exercise.lesson_id))
-        bank = self.banks[exercise.lesson_id]
-        return [SOLUTION, *(a for a in bank if a.exercise == exercise.id and a.message is not None)]
-
-
-SOLUTION = KnownAnswer("", "the solution", None, "", 0)
+        labels = list(self.answers.of(exercise))
+        for one in (one for trail in trails for one in trail.asked if not one.gpu):
+            if table.row(labels, one) is None:
+                return
 
 
 class _Table:
     """What the known answers of one exercise say to probes, within one time limit; what is known already costs none."""
 
     def __init__(self, diagnostician: Diagnostician, exercise: Exercise, deadline: float) -> None:
-        self.course = diagnostician.course
-        self.pool = diagnostician.pool
+        self.answers = diagnostician.answers
         self.replies = diagnostician.replies
         self.exercise = exercise
         self.deadline = deadline
-        self.known = {answer.label: answer for answer in diagnostician._known(exercise)}
-        self.lesson = self.course.lesson(exercise.lesson_id)
-        self.shared: WorkerObserver | None = None
-        self.sent: set[str] = set()
 
-    def row(self, labels: Sequence[str], one: Asked) -> dict[str, Any] | None:
+    def row(self, labels: Sequence[str], one: Asked) -> dict[str, bytes | Unanswered] | None:
         """What each of these answers says to one probe; None if the time is up before all have."""
         digest = hashlib.sha256(one.probe).hexdigest()
         endless = isinstance(one.seen, Unanswered) and one.seen.status == "timeout"
         seconds = ENDLESS_SECONDS if endless else max(LEAST_SECONDS, SLACK * one.seconds)
-        came = {}
+        came: dict[str, bytes | Unanswered] = {}
         for label in labels:
             kept = self.replies.get(self.exercise.id, label, digest)
             if kept is not None and not (_late(kept) and seconds > LEAST_SECONDS):
                 came[label] = kept
         missing = [label for label in labels if label not in came]
-        if bank.SHARED:
-            # A few at a time: should the time be up, what those before have said is there for the next diagnosis.
-            few = max(1, int(TOGETHER_SECONDS / max(one.seconds, 1e-3)))
-            for part in (missing[place : place + few] for place in range(0, len(missing), few)):
-                came |= zip(part, self._ask_together(part, one.probe, seconds), strict=False)
+        # A few at a time: should the time be up, what those before have said is there for the next diagnosis.
+        few = max(1, int(TOGETHER_SECONDS / max(one.seconds, 1e-3)))
+        for part in (missing[place : place + few] for place in range(0, len(missing), few)):
+            left = self.deadline - time.monotonic()
+            said = self.answers.ask_together(self.exercise, part, one.probe, seconds, left)
+            came |= zip(part, said, strict=False)
         for label in missing:
             if label not in came:
                 left = self.deadline - time.monotonic()
                 if left <= 0:
                     break
                 allowed = seconds if endless else seconds + WARMING_SECONDS
-                said = self._ask_alone(label, one.probe, min(allowed, left))
-                if _late(said) and left < allowed:
+                alone = self.answers.ask_alone(self.exercise, label, one.probe, min(allowed, left))
+                if _late(alone) and left < allowed:
                     break
-                came[label] = said
+                came[label] = alone
         may_be_slow_this_once = not endless and SLACK * one.seconds > LEAST_SECONDS / 2
         for label in missing:
             if label in came and not (may_be_slow_this_once and _late(came[label])):
                 self.replies.keep(came[label], self.exercise.id, label, digest)
-        return {label: self._read(came[label]) for label in labels} if len(came) == len(labels) else None
+        return came if len(came) == len(labels) else None
 
-    def _ask_together(self, labels: Sequence[str], probe: bytes, seconds: float) -> list[bytes | Unanswered]:
-        """What several answers say within one worker; nothing, if one of them brings it down or takes all the time."""
-        left = self.deadline - time.monotonic()
-        if left <= 0:
-            return []
-        if self.shared is None:
-            self.shared, self.sent = self._observer(SOLUTION), set()
-        texts = {label: self._text(label) for label in labels if label not in self.sent}
-        asked = functools.partial(
-            bank.ask, self.lesson.name, f"{self.lesson.id}.py", texts, list(labels), probe, seconds, WARMING_SECONDS
-        )
-        replies = self.shared.ask_again(self.exercise, inputs.pack(asked), left)
-        if not isinstance(replies, list) or len(replies) != len(labels):
-            self.shared.close()
-            self.shared = None
-            return []
-        self.sent |= set(labels)
-        return [Unanswered("timeout", "no answer in time") if reply == bank.TOO_LONG else reply for reply in replies]
-
-    def _ask_alone(self, label: str, probe: bytes, seconds: float) -> bytes | Unanswered:
-        observer = self._observer(self.known[label])
-        try:
-            came = observer.ask_again(self.exercise, probe, seconds)
-            return came if isinstance(came, Unanswered) else observer.reply
-        finally:
-            observer.close()
-
-    def _read(self, came: bytes | Unanswered) -> Any:
+    def read(self, came: bytes | Unanswered) -> Any:
+        """What a reply means."""
         if isinstance(came, Unanswered):
             return came
         try:
-            return interpret(codec.decode(came), self.exercise, self._source(SOLUTION.label))
+            solution = self.answers.source(self.exercise, SOLUTION.label)
+            return interpret(codec.decode(came), self.exercise, solution)
         except Unanswered as unanswered:
             return unanswered
-
-    def _observer(self, answer: KnownAnswer) -> WorkerObserver:
-        return WorkerObserver(self.pool, {self.lesson.id: self._source(answer.label)}, LOAD_SECONDS)
-
-    def _source(self, label: str) -> LessonSource:
-        return LessonSource(self.lesson.id, f"{self.lesson.id}.py", (Segment(self._text(label)),))
-
-    def _text(self, label: str) -> str:
-        answer = self.known[label]
-        return self.lesson.text if answer is SOLUTION else with_answer(self.lesson, answer)
-
-    def close(self) -> None:
-        if self.shared:
-            self.shared.close()
 
 
 def _late(came: bytes | Unanswered) -> bool:

@@ -256,8 +256,9 @@ class WorkerPool:
 
     def close(self) -> None:
         """End every worker that is left; the isolation stays up."""
-        while self.ready:
-            self.discard(self.ready.popleft())
+        self.ready.clear()
+        for worker in list(self.alive.values()):
+            self.discard(worker)
 
 
 def _spawn(channel: socket.socket, output: int, environment: dict[str, str]) -> subprocess.Popen[bytes]:
@@ -361,18 +362,14 @@ class WorkerObserver:
             GraderFailed: the grader's own processes are gone.
         """
         wanted = [_as_data(lesson) for lesson in lessons]
-        empty = _as_data(LessonSource("/empty", "empty"))
-        worker = self.pool.take()
+        helper = Helper(self.pool, self.max_bytes)
         try:
-            if _exchange(self.pool, worker, None, START_SECONDS, len(READY)) != READY:
-                return frozenset()
-            self._ask(worker, codec.encode({**empty, "max_bytes": self.max_bytes}), self.seconds)
-            answered = self._ask(worker, inputs.pack(lambda names: which_run(wanted)), self.seconds)["value"]
+            answered = helper.call(lambda names: which_run(wanted), self.seconds)
             return frozenset(each.lesson_id for each, runs in zip(lessons, answered, strict=True) if runs is True)
-        except (TimeoutError, EOFError, codec.Malformed, Unanswered, _Killed, *NOT_OF_THIS_FORM):
+        except (Unanswered, *NOT_OF_THIS_FORM):
             return frozenset()
         finally:
-            self.pool.discard(worker)
+            helper.close()
 
     def _reply(self, exercise: Exercise, lesson: LessonSource, packed: bytes, gpu: bool) -> Any:
         """The answer to a probe; asked twice if the first worker was killed, once for an exercise."""
@@ -477,12 +474,8 @@ class WorkerObserver:
         Raises:
             Unanswered: there was none in time, or none at all, or one that is not data.
         """
-        nonce = os.urandom(NONCE_BYTES)
         try:
-            reply = _exchange(self.pool, worker, nonce + body, seconds, self.max_bytes)
-            if reply[:NONCE_BYTES] != nonce:
-                raise codec.Malformed("a reply out of turn")
-            self.reply = reply[NONCE_BYTES:]
+            self.reply = _request(self.pool, worker, body, seconds, self.max_bytes)
             return codec.decode(self.reply)
         except TimeoutError:
             self.close()
@@ -511,6 +504,44 @@ class WorkerObserver:
             self.pool.discard(worker)
 
 
+class Helper:
+    """One worker that calls functions of the grader's own, whatever code of others these run; it has no lesson."""
+
+    def __init__(self, pool: WorkerPool, max_bytes: int = codec.MAX_BYTES) -> None:
+        self.pool = pool
+        self.max_bytes = max_bytes
+        self.worker = pool.take()
+        self.started = False
+
+    def call(self, function: Probe, seconds: float) -> Any:
+        """What `function`, called with something of no use to it, returns, if that is data.
+
+        Raises:
+            Unanswered: it raised or returned something else, or there was no answer in time, or the worker is gone.
+            GraderFailed: the grader's own processes are gone.
+        """
+        try:
+            if not self.started:
+                if _exchange(self.pool, self.worker, None, START_SECONDS, len(READY)) != READY:
+                    raise no_answer()
+                nothing = {**_as_data(LessonSource("/empty", "empty")), "max_bytes": self.max_bytes}
+                _request(self.pool, self.worker, codec.encode(nothing), START_SECONDS, self.max_bytes)
+                self.started = True
+            body = _request(self.pool, self.worker, inputs.pack(function), seconds, self.max_bytes)
+            reply = codec.decode(body)
+            if reply["outcome"] != "returned":
+                raise no_answer()
+            return reply["value"]
+        except TimeoutError:
+            raise _too_slow(seconds) from None
+        except (EOFError, codec.Malformed, *NOT_OF_THIS_FORM):
+            raise no_answer() from None
+
+    def close(self) -> None:
+        """End it."""
+        self.pool.discard(self.worker)
+
+
 def _as_data(source: LessonSource) -> dict[str, Any]:
     """A lesson as a worker takes it; see grader.worker.lesson.load_lesson."""
     topic, name = source.lesson_id.split("/")
@@ -534,6 +565,19 @@ def _lost_a_process(reply: Any) -> bool:
 
 def _too_slow(seconds: float) -> Unanswered:
     return Unanswered("timeout", f"no answer within {seconds:g} seconds: is there a loop that never ends?")
+
+
+def _request(pool: WorkerPool, worker: Worker, body: bytes, seconds: float, max_bytes: int) -> bytes:
+    """Send one request and receive its reply.
+
+    Raises:
+        TimeoutError, EOFError, codec.Malformed: see `_exchange`; the last, too, if it is the reply to something else.
+    """
+    nonce = os.urandom(NONCE_BYTES)
+    reply = _exchange(pool, worker, nonce + body, seconds, max_bytes)
+    if reply[:NONCE_BYTES] != nonce:
+        raise codec.Malformed("a reply out of turn")
+    return reply[NONCE_BYTES:]
 
 
 def _exchange(pool: WorkerPool, worker: Worker, request: bytes | None, seconds: float, max_bytes: int) -> bytes:

@@ -268,9 +268,9 @@ def test_what_takes_long_is_asked_last_when_few_answers_are_left(
     ]
     asked = []
 
-    def row(table: object, labels: Sequence[str], one: Asked) -> dict[str, object]:
+    def row(table: object, labels: Sequence[str], one: Asked) -> dict[str, bytes | Unanswered]:
         asked.append((one.probe.decode(), len(labels)))
-        return {label: one.seen if label < "m" else "something else" for label in labels}
+        return {label: one.reply if label < "m" else Unanswered("error", "") for label in labels}
 
     monkeypatch.setattr(diagnosis._Table, "row", row)
     Diagnostician(course, pool).alike(exercise, trails)
@@ -287,7 +287,7 @@ def test_an_answer_that_never_ends_is_not_waited_for(course: Course, pool: Worke
 
     def told(source: str) -> tuple[str | None, int]:
         diagnostician = Diagnostician(course, pool, seconds=30)
-        diagnostician.banks[lesson.id] = [endless, crash, wrong]
+        diagnostician.answers.banks[lesson.id] = [endless, crash, wrong]
         trial = Trial("mine", {lesson.id: with_answer(lesson, replace(wrong, source=source))}, (name,))
         result = judge(
             trial.submission,

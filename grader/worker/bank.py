@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from collections.abc import Sequence
 from types import FrameType
 from typing import Any
@@ -26,36 +27,49 @@ class _TimeIsUp(BaseException):
     pass
 
 
-# The known answers that this worker has loaded, by label.
-_loaded: dict[str, Names | bytes] = {}
+# The known answers that this worker has loaded, by exercise and label; or why one does not load.
+_loaded: dict[tuple[str, str], Names | bytes] = {}
+_memory_at_first = 0
 
 
 def ask(
     lesson: str,
     filename: str,
+    exercise: str,
     texts: dict[str, str],
     labels: Sequence[str],
     probe: bytes,
     seconds: float,
     warming: float,
     names: Any,
-) -> list[bytes]:
+) -> tuple[list[bytes], int]:
     """What each of the known answers `labels` says to a packed probe: as from `answer`, or TOO_LONG.
+
+    With it comes by how many bytes this process has grown since it was asked first.
 
     Args:
         lesson, filename: as for `load_lesson`.
+        exercise: its id, which tells answers with the same label apart.
         texts: whole lessons of the labels that are asked for the first time.
         seconds: for each answer; the first in this process has `warming` more.
     """
+    global _memory_at_first
+    _memory_at_first = _memory_at_first or _most_memory()
     extra = 0.0 if _loaded else warming  # The first one in this process pays for what torch imports late.
     came = []
     for label in labels:
-        came.append(_ask(lesson, filename, texts.get(label), label, probe, seconds + extra))
+        came.append(_ask(lesson, filename, (exercise, label), texts.get(label), probe, seconds + extra))
         extra = 0.0
-    return came
+    return came, _most_memory() - _memory_at_first
 
 
-def _ask(lesson: str, filename: str, text: str | None, label: str, probe: bytes, seconds: float) -> bytes:
+def _most_memory() -> int:
+    import resource  # It is not there where nothing is asked together.
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
+def _ask(lesson: str, filename: str, key: tuple[str, str], text: str | None, probe: bytes, seconds: float) -> bytes:
     def stop(number: int, frame: FrameType | None) -> None:
         raise _TimeIsUp
 
@@ -67,14 +81,15 @@ def _ask(lesson: str, filename: str, text: str | None, label: str, probe: bytes,
         if text is not None:
 
             def load() -> None:
-                _loaded[label] = load_lesson(lesson, filename, [(text, 1, True)])
+                _loaded[key] = load_lesson(lesson, filename, [(text, 1, True)])
 
             came = answer(load, filename)
-            if label not in _loaded:
-                _loaded[label] = came
-        names = _loaded[label]
+            if key not in _loaded:
+                _loaded[key] = came
+        names = _loaded[key]
         if isinstance(names, bytes):
             return names
+        sys.modules[lesson] = vars(names)["_module"]  # What is pickled is looked for there.
         came = answer(lambda: inputs.unpack(probe)(names), filename)
         return TOO_LONG if b"_TimeIsUp" in came[:4096] else came
     except _TimeIsUp:
