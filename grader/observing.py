@@ -193,7 +193,7 @@ def line_of(reply: Any) -> int | None:
 def describe_raised(error: dict[str, Any], line: int | None, lesson: LessonSource) -> str:
     """One sentence for an exception out of the learner's code."""
     kind, message = _text(error["type"]), _text(error["message"])
-    place = f" ({lesson.filename}, {lesson.place(line)})" if line else ""
+    place = f" ({lesson.place(line)})" if line else ""
     if kind == "SyntaxError" or "SyntaxError" in error["bases"]:
         return f"Python cannot read the file: {slips.reading(message) or message.split(' (')[0]}{place}"
     if kind == "SystemExit":

@@ -11,7 +11,7 @@ import os
 import re
 import stat
 import tokenize
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
@@ -67,16 +67,25 @@ class LessonSource:
     modules: tuple[Module, ...] = ()
 
     def place(self, line: int) -> str:
-        """A line of the source as the learner would find it: "line 12", or "cell 3, line 2" in a notebook."""
-        for first, cell in reversed(self.cells):
-            if line >= first:
-                return f"cell {cell}, line {line - first + 1}"
-        return f"line {line}"
+        """A line of the source as messages name it; see `place_in`."""
+        return place_in(self.filename, self.cells, line)
 
     def defined(self) -> list[str]:
         """The names of functions and classes at the top level, found by looking at the text alone."""
         kinds = r"^(?:async def|def|class)\s+(\w+)"
         return [name for segment in self.segments for name in re.findall(kinds, segment.source, re.MULTILINE)]
+
+
+def place_in(filename: str, cells: Sequence[tuple[int, int]], line: int) -> str:
+    """A line as the learner would find it: "views.py, line 12", or "views.ipynb, cell 3, line 2" in a notebook.
+
+    Args:
+        cells: of a notebook, first lines and numbers, as in LessonSource.
+    """
+    for first, cell in reversed(cells):
+        if line >= first:
+            return f"{filename}, cell {cell}, line {line - first + 1}"
+    return f"{filename}, line {line}"
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ classes, imports and constants that this exercise never mentions, and that do no
 from __future__ import annotations
 
 import ast
+import bisect
 import functools
 import hashlib
 import pickle
@@ -18,13 +19,14 @@ from dataclasses import dataclass, replace
 
 from grader.course import Course, Exercise, Lesson, suite_name
 from grader.hidden import hidden_file
-from grader.result import ExerciseResult, Result
-from grader.submission import LessonSource, Segment, Submission, statements_of
+from grader.result import ExerciseResult, Result, TestResult
+from grader.submission import LessonSource, Segment, Submission, place_in, statements_of
 
 MOST_CHARACTERS = 2**17  # of a lesson; the answers of a longer one are not compared
 _WORD = re.compile(r"\w+")
 # What chance, a busy machine or another submission could have brought about is not passed on.
-_PASSED_ON = frozenset(["passed", "failed", "not_attempted", "not_assessed"])
+_PASSED_ON = frozenset(["passed", "failed", "error", "not_attempted", "not_assessed"])
+_BY_CHANCE = re.compile(r"memory|DataLoader worker")
 # Importing these does nothing but give names: workers have them, or nothing comes of it.
 _QUIET_MODULES = frozenset(
     (
@@ -57,10 +59,29 @@ _LOOKS_AROUND = re.compile(
 
 @dataclass(frozen=True)
 class Answer:
-    """One exercise as one submission answers it: the digest of its text and of the run, and the line it begins at."""
+    """One exercise as one submission answers it: the digest of its text and of the run, and where that text stands.
+
+    `lines` are the first lines of the statements that have a say in it, in order; `filename` and `cells` are those of
+    its LessonSource.
+    """
 
     key: str
-    line: int
+    lines: tuple[int, ...]
+    filename: str = ""
+    cells: tuple[tuple[int, int], ...] = ()
+
+    def place(self, line: int) -> str:
+        """A line as messages name it."""
+        return place_in(self.filename, self.cells, line)
+
+    def has(self, line: int) -> bool:
+        """Whether a line may be one of this answer."""
+        return bool(self.lines) and line >= self.lines[0]
+
+    def line_in(self, other: Answer, line: int) -> int:
+        """Where a line of this answer stands in another submission that has the same."""
+        statement = bisect.bisect_right(self.lines, line) - 1
+        return other.lines[statement] + line - self.lines[statement]
 
 
 @dataclass(frozen=True)
@@ -111,13 +132,14 @@ def _answers_in_lesson(
     modules = [[module.name, module.source] for module in source.modules]
     found = {}
     for exercise in exercises:
-        own = [part.line for part in parts if exercise.name in part.gives]
-        if own:
-            texts = [part.text for part in _needed(asked.union(exercise.defines), parts)]
-            if modules or any(map(_LOOKS_AROUND.search, texts)):
-                texts = [part.text for part in parts]
+        if any(exercise.name in part.gives for part in parts):
+            needed = _needed(asked.union(exercise.defines), parts)
+            if modules or any(_LOOKS_AROUND.search(part.text) for part in needed):
+                needed = parts
+            texts = [part.text for part in needed]
             digest = hashlib.sha256(repr([run, exercise.id, modules, texts]).encode("utf-8", "surrogatepass"))
-            found[exercise.id] = Answer(digest.hexdigest(), own[0])
+            lines = tuple(part.line for part in needed)
+            found[exercise.id] = Answer(digest.hexdigest(), lines, source.filename, tuple(source.cells))
     return found
 
 
@@ -269,30 +291,44 @@ class JudgedAnswers:
     """What came of answers that were judged."""
 
     def __init__(self) -> None:
-        self._results: dict[str, tuple[int, bytes]] = {}  # packed: a class has thousands
+        self._results: dict[str, tuple[Answer, bytes]] = {}  # packed: a class has thousands
 
     def learn(self, result: Result, answers: Mapping[str, Answer]) -> None:
         """Keep what came of a submission's answers, as far as it would come of the same answers again."""
         for exercise in result.exercises:
             answer = answers.get(exercise.id)
-            if answer and answer.key not in self._results and _can_be_passed_on(exercise):
-                self._results[answer.key] = answer.line, zlib.compress(pickle.dumps(exercise), 1)
+            if answer and answer.key not in self._results and _can_be_passed_on(exercise, answer):
+                self._results[answer.key] = answer, zlib.compress(pickle.dumps(exercise), 1)
 
     def known(self, answers: Mapping[str, Answer]) -> dict[str, ExerciseResult]:
         """What comes of these answers if their files run, by exercise id, as far as it is known."""
         return {name: self._result(answer) for name, answer in answers.items() if answer.key in self._results}
 
     def _result(self, answer: Answer) -> ExerciseResult:
-        line, packed = self._results[answer.key]
+        judged, packed = self._results[answer.key]
         exercise: ExerciseResult = pickle.loads(zlib.decompress(packed))
-        tests = (
-            replace(test, line=None if test.line is None else test.line + answer.line - line) for test in exercise.tests
-        )
-        return replace(exercise, tests=tuple(tests))
+        return replace(exercise, tests=tuple(_moved(test, judged, answer) for test in exercise.tests))
 
 
-def _can_be_passed_on(exercise: ExerciseResult) -> bool:
-    # A message that names a line names the file too.
-    return all(
-        test.status in _PASSED_ON and (test.line is None or test.status == "not_attempted") for test in exercise.tests
-    )
+def _can_be_passed_on(exercise: ExerciseResult, answer: Answer) -> bool:
+    return all(test.status in _PASSED_ON and _stands_in(test, answer) for test in exercise.tests)
+
+
+def _stands_in(test: TestResult, answer: Answer) -> bool:
+    """Whether what a test says of this submission's lines can be said of another's."""
+    if test.status == "error":
+        message = test.message or ""
+        known = test.line is not None and answer.has(test.line) and f"({answer.place(test.line)})" in message
+        return known and not _BY_CHANCE.search(message)
+    return test.line is None or (test.status == "not_attempted" and answer.has(test.line))
+
+
+def _moved(test: TestResult, judged: Answer, answer: Answer) -> TestResult:
+    """What a test of one answer says of the same one in another submission."""
+    if test.line is None:
+        return test
+    line = judged.line_in(answer, test.line)
+    old, new = f"({judged.place(test.line)})", f"({answer.place(line)})"
+    message = test.message and test.message.replace(old, new)
+    comparison = test.comparison and replace(test.comparison, brief=test.comparison.brief.replace(old, new))
+    return replace(test, line=line, message=message, comparison=comparison)

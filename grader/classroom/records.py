@@ -64,7 +64,7 @@ class Records:
             GraderError: it cannot be written.
         """
         output = {exercise.id: exercise.output for exercise in result.exercises if exercise.output}
-        came_of = {name: [answer.key, answer.line] for name, answer in answers.items()}
+        came_of = {name: [each.key, each.lines, each.filename, each.cells] for name, each in answers.items()}
         write_whole(self._path(key), json.dumps({"result": to_json(result), "output": output, "answers": came_of}))
 
     def keep_only(self, keys: Collection[str]) -> None:
@@ -83,8 +83,12 @@ def _read(path: Path) -> tuple[Result, dict[str, Answer]] | None:
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
         result, output = from_json(data["result"]), data["output"]
-        answers = {name: Answer(str(key), int(line)) for name, (key, line) in data["answers"].items()}
+        answers = {name: _answer(*kept) for name, kept in data["answers"].items()}
         exercises = tuple(replace(e, output=str(output.get(e.id, ""))) for e in result.exercises)
         return replace(result, exercises=exercises), answers
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
+
+
+def _answer(key: str, lines: list[int], filename: str, cells: list[tuple[int, int]]) -> Answer:
+    return Answer(key, tuple(map(int, lines)), filename, tuple((int(first), int(cell)) for first, cell in cells))

@@ -15,7 +15,7 @@ from grader.classroom.grading import ClassOptions, grade_class
 from grader.course import ROOT, Course, Exercise
 from grader.desk import DeskSettings, Task
 from grader.judge import judge
-from grader.result import ExerciseResult, Result, score_exercise
+from grader.result import Comparison, ExerciseResult, Result, score_exercise
 from grader.submission import LessonSource, Module, Segment, Submission, read_submission
 from grader.suites import RunSuites, keep_suites
 from grader.tests.test_class_grading import no_show
@@ -150,7 +150,7 @@ def test_an_answer_that_does_more_than_define_is_one_too(course: Course) -> None
     decorated = TEXT.replace("def shares_storage", "@print\ndef shares_storage")
     found = answer(course, decorated)
     assert found.key != answer(course, TEXT).key
-    assert found.line == TEXT[: TEXT.index("def shares_storage")].count("\n") + 1
+    assert TEXT[: TEXT.index("def shares_storage")].count("\n") + 1 in found.lines
 
 
 def test_an_answer_depends_on_the_run_the_exercise_and_modules_beside_it(course: Course) -> None:
@@ -179,7 +179,7 @@ def test_a_notebook_gives_the_same_answers_as_a_file(course: Course) -> None:
     segments = tuple(Segment(cell, first_line=100 * number + 1) for number, cell in enumerate(cells))
     found = answer(course, TEXT, segments=segments)
     assert found.key == answer(course, TEXT).key
-    assert found.line == 201
+    assert found.lines == (2, 5, 101, 201)
 
 
 # What is passed on
@@ -190,29 +190,42 @@ def scored(*tests: tuple[str, int | None]) -> ExerciseResult:
     return score_exercise(SHARES, "Sharing", 2.0, outcomes, 0.1, "printed")
 
 
+def raised(message: str, line: int | None) -> ExerciseResult:
+    outcomes = [("a test", "passed", 1.0, None, None), ("another", "error", 1.0, message, line)]
+    comparisons = [None, Comparison("other", message, called="shares_storage(a, b)")]
+    return score_exercise(SHARES, "Sharing", 2.0, outcomes, 0.1, "printed", comparisons=comparisons)
+
+
 def made_up(exercise: ExerciseResult) -> Result:
     return Result("someone", "sandbox", SEED, "2", None, (exercise,))
 
 
+HERE = Answer("key", (3, 10, 40), "storage.py")
+THERE = Answer("key", (4, 30, 50), "storage.ipynb", ((1, 2), (28, 5), (45, 7)))
+
+
 @pytest.mark.parametrize(
-    ("tests", "passed_on"),
+    ("exercise", "passed_on"),
     [
-        ([("passed", None), ("passed", None)], True),
-        ([("passed", None), ("failed", None)], True),
-        ([("passed", None), ("not_assessed", None)], True),
-        ([("not_attempted", 12)], True),
-        ([("failed", 12)], False),
-        ([("passed", None), ("error", None)], False),
-        ([("passed", None), ("timeout", None)], False),
-        ([("crashed", None)], False),
+        (scored(("passed", None), ("passed", None)), True),
+        (scored(("passed", None), ("failed", None)), True),
+        (scored(("passed", None), ("not_assessed", None)), True),
+        (scored(("not_attempted", 12)), True),
+        (scored(("failed", 12)), False),
+        (scored(("passed", None), ("timeout", None)), False),
+        (scored(("crashed", None)), False),
+        (raised("it raised KeyError: 'a' (storage.py, line 12)", 12), True),
+        (raised("it raised KeyError: 'a' (storage.py, line 2)", 2), False),
+        (raised("it raised KeyError: 'a' (views.py, line 12)", 12), False),
+        (raised("it raised KeyError: 'a'", None), False),
+        (raised("`pointer` is not in storage.py, but `painter` is", None), False),
+        (raised("the code asked for more memory than it may have (storage.py, line 12)", 12), False),
     ],
 )
-def test_only_what_the_text_alone_brought_about_is_passed_on(
-    tests: list[tuple[str, int | None]], passed_on: bool
-) -> None:
+def test_only_what_the_text_alone_brought_about_is_passed_on(exercise: ExerciseResult, passed_on: bool) -> None:
     judged = JudgedAnswers()
-    judged.learn(made_up(scored(*tests)), {SHARES: Answer("key", 10)})
-    assert set(judged.known({SHARES: Answer("key", 30), "another": Answer("other key", 1)})) == (
+    judged.learn(made_up(exercise), {SHARES: HERE})
+    assert set(judged.known({SHARES: THERE, "another": replace(THERE, key="other key")})) == (
         {SHARES} if passed_on else set()
     )
 
@@ -220,14 +233,26 @@ def test_only_what_the_text_alone_brought_about_is_passed_on(
 def test_lines_are_those_of_the_submission_that_it_is_passed_on_to() -> None:
     judged = JudgedAnswers()
     result = scored(("not_attempted", 12), ("passed", None))
-    judged.learn(made_up(result), {SHARES: Answer("key", 10)})
-    found = judged.known({SHARES: Answer("key", 30)})[SHARES]
+    judged.learn(made_up(result), {SHARES: HERE})
+    found = judged.known({SHARES: THERE})[SHARES]
     assert [test.line for test in found.tests] == [32, None]
     assert replace(found, tests=()) == replace(result, tests=())
 
 
+def test_messages_name_the_lines_of_the_submission_that_they_are_passed_on_to() -> None:
+    for line, there, place in ((12, 32, "cell 5, line 5"), (41, 51, "cell 7, line 7"), (3, 4, "cell 2, line 4")):
+        judged = JudgedAnswers()
+        judged.learn(made_up(raised(f"it raised KeyError (storage.py, line {line})", line)), {SHARES: HERE})
+        test = judged.known({SHARES: THERE})[SHARES].tests[1]
+        assert test.line == there
+        assert test.message == f"it raised KeyError (storage.ipynb, {place})"
+        assert test.comparison == Comparison("other", test.message, called="shares_storage(a, b)")
+        back = judged.known({SHARES: HERE})[SHARES].tests[1]
+        assert (back.line, back.message) == (line, f"it raised KeyError (storage.py, line {line})")
+
+
 def right_and_wrong(folder: Path) -> Path:
-    """Three students with the right answer beside others, one with a file that does not run, one with a stub."""
+    """Right answers beside others, a file that does not run, stubs, and answers that raise at other lines."""
     solution = (ROOT / "solutions" / f"{LESSON}.py").read_text(encoding="utf-8")
     stub = (ROOT / "exercises" / f"{LESSON}.py").read_text(encoding="utf-8")
     texts = {
@@ -237,6 +262,9 @@ def right_and_wrong(folder: Path) -> Path:
         "4-dan": stub,
         "5-eve": stub.replace("import torch\n", "import torch\n\n\n# Not yet.\n", 1),
     }
+    raising = solution.replace("    ### BEGIN SOLUTION\n", "    raise KeyError(0)\n")
+    texts["6-fay"] = raising
+    texts["7-guy"] = raising.replace("import torch\n", "import torch\n\nUNUSED = 3\n", 1)
     for name, text in texts.items():
         (folder / name / "tensors").mkdir(parents=True)
         (folder / name / f"{LESSON}.py").write_text(text, encoding="utf-8")
@@ -266,7 +294,9 @@ def test_in_a_class_the_same_answers_are_judged_once_and_each_result_is_that_of_
 
         monkeypatch.setattr(grading, "judge_all", judging)
         grades = grade_class(folder, course, exercises, options, no_show)
-        assert asked == {"1-ann": every, "2-bob": set(), "3-cat": set(), "4-dan": every, "5-eve": set()}
+        judged = {"1-ann": every, "4-dan": every, "6-fay": every}
+        assert asked == {student: judged.get(student, set()) for student in asked}
+        assert len(asked) == 7
         for student in grades.students:
             assert student.result
             expected = alone(read_submission(folder / student.submission, course), {})
@@ -274,7 +304,7 @@ def test_in_a_class_the_same_answers_are_judged_once_and_each_result_is_that_of_
                 assert [(t.status, t.points, t.message, t.line) for t in mine.tests] == [
                     (t.status, t.points, t.message, t.line) for t in other.tests
                 ], student.student
-        assert [student.percent for student in grades.students] == [100, 100, 0, 0, 0]
+        assert [student.percent for student in grades.students] == [100, 100, 0, 0, 0, 0, 0]
 
         # A second run knows what the first one judged, also where the submission has changed.
         asked.clear()
@@ -285,7 +315,7 @@ def test_in_a_class_the_same_answers_are_judged_once_and_each_result_is_that_of_
         assert asked == {"1-ann": {SHARES}}
         asked.clear()
         grade_class(folder, course, exercises, replace(options, again=True), no_show)
-        assert asked == dict.fromkeys(("1-ann", "2-bob", "3-cat", "4-dan", "5-eve"), every)
+        assert asked == dict.fromkeys(("1-ann", "2-bob", "3-cat", "4-dan", "5-eve", "6-fay", "7-guy"), every)
 
     keep_suites([LESSON], look)
 

@@ -527,9 +527,12 @@ def test_a_record_that_is_damaged_is_none(tmp_path: Path, exercises: tuple[Exerc
     records = Records(tmp_path / "records")
     result = made_up(exercises, 1.0)
     result = replace(result, exercises=tuple(replace(e, output="said\n") for e in result.exercises))
-    records.put("key", result, {"an/exercise/name": Answer("its key", 3)})
+    answers = {"an/exercise/name": Answer("its key", (3, 12), "storage.ipynb", ((1, 4), (9, 6)))}
+    records.put("key", result, answers)
     assert records.get("key") == result
-    assert list(records.every()) == [(result, {"an/exercise/name": Answer("its key", 3)})]
+    assert list(records.every()) == [
+        (result, {"an/exercise/name": Answer("its key", (3, 12), "storage.ipynb", ((1, 4), (9, 6)))})
+    ]
     path = tmp_path / "records/key.json"
     for text in ("", "{", "[]", '{"result": {}, "output": {}}', path.read_text()[:-40]):
         path.write_text(text)

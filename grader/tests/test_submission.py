@@ -239,13 +239,17 @@ def test_lines_are_reported_by_cell(tmp_path: Path, course: Course) -> None:
     ]
     lesson = only_lesson(write(tmp_path / "views.ipynb", json.dumps({"cells": cells})), course)
     places = {segment.source: lesson.place(segment.first_line) for segment in lesson.segments}
-    assert places == {"import torch": "cell 2, line 1", "X = 1": "cell 2, line 3", TURN: "cell 3, line 1"}
+    assert places == {
+        "import torch": "views.ipynb, cell 2, line 1",
+        "X = 1": "views.ipynb, cell 2, line 3",
+        TURN: "views.ipynb, cell 3, line 1",
+    }
     turn = lesson.segments[-1]
-    assert lesson.place(turn.first_line + 1) == "cell 3, line 2"
+    assert lesson.place(turn.first_line + 1) == "views.ipynb, cell 3, line 2"
 
 
 def test_lines_of_a_file_are_reported_as_lines(tmp_path: Path, course: Course) -> None:
-    assert only_lesson(write(tmp_path / "views.py", TURN), course).place(12) == "line 12"
+    assert only_lesson(write(tmp_path / "views.py", TURN), course).place(12) == "views.py, line 12"
 
 
 def test_segments_do_not_overlap(tmp_path: Path, course: Course) -> None:
