@@ -12,6 +12,7 @@ from grader import data
 from grader.course import Course, Exercise, Lesson
 from grader.errors import MissingData
 from grader.hidden import SealedFiles, hidden_files
+from grader.interruption import put_off
 from grader.isolation import Isolation, start_isolation
 from grader.progress import progress_bar
 from grader.submission import read_submission
@@ -53,9 +54,10 @@ def grade_submission(
     with isolated(exercises, course, isolation, gpu) as level, progress_bar(progress and sys.stderr.isatty()) as show:
         show("starting: importing torch", 0, len(exercises))
         # Torch takes seconds to import; the zygote is doing the same beside us.
-        from grader.diagnosis import Diagnostician
-        from grader.judge import judge
-        from grader.workers import WorkerPool
+        with put_off():
+            from grader.diagnosis import Diagnostician
+            from grader.judge import judge
+            from grader.workers import WorkerPool
 
         places = {exercise.id: place for place, exercise in enumerate(exercises)}
         pool = WorkerPool(level)

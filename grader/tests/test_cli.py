@@ -246,7 +246,7 @@ class TestWhatCannotBeGraded:
         assert "Traceback" not in run.stderr
 
     @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-    @pytest.mark.parametrize("moment", ["starting", "judging"])
+    @pytest.mark.parametrize("moment", ["starting", "importing torch", "judging"])
     def test_interrupted(self, number, moment, tmp_path):
         text = "import time\ntime.sleep(9)\n"
         (tmp_path / "storage.py").write_text(text)
@@ -258,6 +258,9 @@ class TestWhatCannotBeGraded:
             time.sleep(0.02)
         if moment == "judging":
             time.sleep(5)
+        elif moment == "importing torch":
+            while "libtorch_cpu" not in Path(f"/proc/{process.pid}/maps").read_text():
+                time.sleep(0.02)
         process.send_signal(number)
         said, complained = process.communicate(timeout=60)
         assert process.returncode == 2

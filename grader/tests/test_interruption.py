@@ -1,0 +1,45 @@
+"""Ctrl-C that is put off comes later, and comes once."""
+
+from __future__ import annotations
+
+import signal
+import threading
+
+import pytest
+
+from grader.interruption import put_off
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_what_is_put_off_is_heard_at_the_end(number: signal.Signals) -> None:
+    heard: list[int] = []
+    before = signal.signal(number, lambda number, frame: heard.append(number))
+    try:
+        with put_off():
+            signal.raise_signal(number)
+            assert heard == []
+        assert heard == [number]
+        signal.raise_signal(number)
+        assert heard == [number, number]
+    finally:
+        signal.signal(number, before)
+
+
+def test_an_error_meanwhile_is_what_is_told() -> None:
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(ImportError), put_off():
+        raise ImportError
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_another_thread_goes_on_as_it_is() -> None:
+    passed = []
+
+    def work() -> None:
+        with put_off():
+            passed.append(True)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert passed
