@@ -25,7 +25,7 @@ from grader.known_answers import SOLUTION, WARMING_SECONDS, KnownAnswers
 from grader.known_replies import KnownReplies
 from grader.observing import Asked, Unanswered, interpret
 from grader.worker import codec
-from grader.workers import WorkerPool
+from grader.workers import KILLED, WorkerPool
 
 BUDGET_SECONDS = 5.0  # for one failing exercise
 PREPARE_SECONDS = 20.0  # for one exercise, ahead of time
@@ -153,8 +153,8 @@ class _Table:
                     break
                 allowed = seconds if endless else seconds + WARMING_SECONDS
                 alone = self.answers.ask_alone(self.exercise, label, one.probe, min(allowed, left))
-                if _late(alone) and left < allowed:
-                    break
+                if (_late(alone) and left < allowed) or _killed(alone):
+                    break  # That was not the answer's doing.
                 came[label] = alone
         may_be_slow_this_once = not endless and SLACK * one.seconds > LEAST_SECONDS / 2
         for label in missing:
@@ -175,6 +175,10 @@ class _Table:
 
 def _late(came: bytes | Unanswered) -> bool:
     return isinstance(came, Unanswered) and came.status == "timeout"
+
+
+def _killed(came: bytes | Unanswered) -> bool:
+    return isinstance(came, Unanswered) and came.kind == KILLED
 
 
 def common(messages: Sequence[str]) -> str | None:

@@ -53,6 +53,8 @@ class KnownAnswers:
         """
         if not bank.SHARED or left <= 0:
             return []
+        if self._helper and self._helper.ended():
+            self.close()
         if self._helper is None:
             self._helper, self._sent = Helper(self.pool), set()
         lesson = self.course.lesson(exercise.lesson_id)

@@ -44,6 +44,7 @@ START_SECONDS = 60
 DELAY_SECONDS = 5
 LEAST_DELAY = 0.05
 PATIENCE = 2.0  # times what an exercise has: so much more it may get on a machine that is busy with others
+KILLED = "killed"  # the kind of Unanswered where somebody else ended the worker
 PAUSE_SECONDS = 1.0  # a sleep that lasts this much longer than it should was a pause of the judge's
 
 
@@ -81,7 +82,7 @@ class Exit:
 
 @dataclass
 class Worker:
-    """One process that runs one exercise. `loaded` tells whether it has been given its lesson.
+    """One process that runs one exercise. `loaded` tells whether it has been given what it runs.
 
     `delay` is how long it has stood ready to run on a machine that was busy with others, as far as that was made good;
     `patience` is how many seconds more may be.
@@ -351,7 +352,7 @@ class WorkerObserver:
         except Unanswered as unanswered:
             return unanswered
         except _Killed as killed:
-            return Unanswered("crashed", str(killed))
+            return Unanswered("crashed", str(killed), kind=KILLED)
 
     def which_run(self, lessons: Sequence[LessonSource]) -> frozenset[str]:
         """The ids of those lessons whose files run: one after another in one worker, for that takes no time.
@@ -526,7 +527,7 @@ class Helper:
                     raise no_answer()
                 nothing = {**_as_data(LessonSource("/empty", "empty")), "max_bytes": self.max_bytes}
                 _request(self.pool, self.worker, codec.encode(nothing), START_SECONDS, self.max_bytes)
-                self.started = True
+                self.started = self.worker.loaded = True
             body = _request(self.pool, self.worker, inputs.pack(function), seconds, self.max_bytes)
             reply = codec.decode(body)
             if reply["outcome"] != "returned":
@@ -536,6 +537,15 @@ class Helper:
             raise _too_slow(seconds) from None
         except (EOFError, codec.Malformed, *NOT_OF_THIS_FORM):
             raise no_answer() from None
+
+    def ended(self) -> bool:
+        """Whether it is gone, killed by somebody else say.
+
+        Raises:
+            GraderFailed: the grader's own processes are gone.
+        """
+        self.pool.note_exits()
+        return self.worker.exit is not None
 
     def close(self) -> None:
         """End it."""

@@ -18,11 +18,13 @@ from grader.course import Course, KnownAnswer, read_bank, with_answer
 from grader.desk import DeskSettings
 from grader.diagnosis import Diagnostician, Trail, common, same
 from grader.judge import judge, prepare_diagnosis
-from grader.observing import Asked, Unanswered
+from grader.known_answers import KnownAnswers
+from grader.observing import Asked, Unanswered, interpret
 from grader.percent import read_cells
 from grader.result import Comparison, ExerciseResult
 from grader.trials import Trial, run_trials
-from grader.worker import codec
+from grader.watch.grading import end_worker
+from grader.worker import codec, inputs
 from grader.workers import WorkerObserver, WorkerPool
 
 FOLDER = Path(__file__).parent / "diagnosis"
@@ -276,6 +278,36 @@ def test_what_takes_long_is_asked_last_when_few_answers_are_left(
     Diagnostician(course, pool).alike(exercise, trails)
     assert [name for name, _ in asked] == ["failing", "passing", "slow", "slower", "slow passing"]
     assert asked[0][1] > asked[1][1] > 0
+
+
+def test_a_worker_that_was_ended_meanwhile_is_replaced(course: Course, pool: WorkerPool) -> None:
+    exercise = course.exercise("tensors/storage/shares_storage")
+    answers = KnownAnswers(course, pool)
+    probe = inputs.pack(lambda m: {"name": m.shares_storage.__name__})
+    labels = list(answers.of(exercise))[:3]
+    first = answers.ask_together(exercise, labels, probe, 5.0, 30.0)
+    assert [interpret(codec.decode(said), exercise, answers.source(exercise, labels[0])).name for said in first] == [
+        "shares_storage"
+    ] * 3
+    assert answers._helper
+    worker = answers._helper.worker
+    end_worker(pool, worker.number)
+    assert pool.await_exit(worker)
+    assert answers.ask_together(exercise, labels, probe, 5.0, 30.0) == first
+    answers.close()
+
+
+def test_a_known_answer_whose_worker_was_killed_is_not_remembered_as_one_that_crashes(
+    course: Course, pool: WorkerPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exercise = course.exercise("tensors/storage/shares_storage")
+    asked = (Asked(b"probe", False, codec.encode({"value": 1}), 0.1),)
+    monkeypatch.setattr(KnownAnswers, "ask_together", lambda *_: [])
+    for kind, kept in (("killed", False), ("Python was ended by SIGSEGV", True)):
+        monkeypatch.setattr(KnownAnswers, "ask_alone", lambda *_, kind=kind: Unanswered("crashed", "", kind=kind))
+        diagnostician = Diagnostician(course, pool)
+        assert diagnostician.alike(exercise, [Trail("a test", asked, AssertionError())]) == []
+        assert bool(len(diagnostician.replies)) is kept
 
 
 def test_an_answer_that_never_ends_is_not_waited_for(course: Course, pool: WorkerPool) -> None:
