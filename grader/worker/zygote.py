@@ -13,6 +13,7 @@ JSON datagrams:
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import json
 import os
@@ -294,8 +295,8 @@ def _import_what_comes_late() -> None:
     torch.save(torch.zeros(1), file)
     file.seek(0)
     torch.load(file)
-    from multiprocessing import popen_fork, queues, synchronize  # noqa: F401 (a DataLoader with workers)
-
+    with contextlib.suppress(ImportError):  # Without semaphores there are no workers of a DataLoader.
+        from multiprocessing import popen_fork, queues, synchronize  # noqa: F401
     if "PIL.Image" in sys.modules:
         sys.modules["PIL.Image"].init()
 
