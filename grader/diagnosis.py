@@ -29,8 +29,8 @@ from grader.workers import KILLED, WorkerPool
 
 BUDGET_SECONDS = 5.0  # for one failing exercise
 PREPARE_SECONDS = 20.0  # for one exercise, ahead of time
-# A known answer may take this much longer than the learner's did; what never ends is waited for only in company.
 TOGETHER_SECONDS = 2.0  # about what several may take before what they said is noted
+# A known answer may take so many times as long as the learner's did; what never ends is waited for only in company.
 SLACK, LEAST_SECONDS, ENDLESS_SECONDS = 5.0, 1.0, 1.0
 WORTH_OF_FAILING = 3.0  # so much longer may a failing test take than a passing one and still be asked before it
 

@@ -530,9 +530,7 @@ def test_a_record_that_is_damaged_is_none(tmp_path: Path, exercises: tuple[Exerc
     answers = {"an/exercise/name": Answer("its key", (3, 12), "storage.ipynb", ((1, 4), (9, 6)))}
     records.put("key", result, answers)
     assert records.get("key") == result
-    assert list(records.every()) == [
-        (result, {"an/exercise/name": Answer("its key", (3, 12), "storage.ipynb", ((1, 4), (9, 6)))})
-    ]
+    assert list(records.every()) == [(result, answers)]
     path = tmp_path / "records/key.json"
     for text in ("", "{", "[]", '{"result": {}, "output": {}}', path.read_text()[:-40]):
         path.write_text(text)
