@@ -30,29 +30,38 @@ _BY_CHANCE = re.compile(r"memory|DataLoader worker")
 # Importing these does nothing but give names: workers have them, or nothing comes of it.
 _QUIET_MODULES = frozenset(
     (
-        "PIL PIL.Image bisect collections collections.abc copy csv dataclasses enum functools grader grader.data heapq "
-        "io itertools jaxtyping json math numbers numpy operator os os.path pandas pathlib random re statistics string "
-        "tempfile textwrap torch torch.autograd torch.func torch.nn torch.nn.functional torch.optim "
-        "torch.optim.lr_scheduler torch.utils.data torchvision torchvision.models torchvision.transforms "
-        "torchvision.transforms.functional torchvision.transforms.v2 typing warnings"
+        "PIL PIL.Image bisect collections collections.abc contextlib copy csv dataclasses datetime decimal enum "
+        "fractions functools grader grader.data hashlib heapq inspect io itertools jaxtyping json math multiprocessing "
+        "numbers numpy operator os os.path pandas pathlib pickle random re shutil statistics string struct sys "
+        "tempfile textwrap time torch torch.autograd torch.autograd.function torch.func torch.nn torch.nn.functional "
+        "torch.nn.utils torch.nn.utils.rnn torch.optim torch.optim.lr_scheduler torch.utils.data torchvision "
+        "torchvision.models torchvision.transforms torchvision.transforms.functional torchvision.transforms.v2 types "
+        "typing uuid warnings"
     ).split()
 )
 # Deriving from these runs nothing of the class that derives, as an Enum would.
 _QUIET_BASES = frozenset(
     (
-        "object torch.autograd.Function torch.nn.Conv2d torch.nn.Linear torch.nn.Module torch.nn.Sequential "
-        "torch.optim.Optimizer torch.utils.data.Dataset torch.utils.data.IterableDataset torch.utils.data.Sampler "
-        "typing.NamedTuple"
+        "Exception IndexError RuntimeError TypeError ValueError dict list object torch.autograd.Function "
+        "torch.nn.Conv2d torch.nn.Linear torch.nn.Module torch.nn.Sequential torch.optim.Adam torch.optim.AdamW "
+        "torch.optim.Optimizer torch.optim.SGD torch.optim.lr_scheduler.LRScheduler torch.utils.data.Dataset "
+        "torch.utils.data.IterableDataset torch.utils.data.Sampler torch.utils.data.Subset "
+        "torch.utils.data.WeightedRandomSampler typing.NamedTuple"
     ).split()
 )
+# What these do, they do with what they decorate alone.
 _QUIET_DECORATORS = frozenset(
-    ["property", "staticmethod", "torch.enable_grad", "torch.inference_mode", "torch.no_grad"]
+    (
+        "contextlib.contextmanager functools.cache functools.lru_cache property staticmethod "
+        "torch.autograd.function.once_differentiable torch.enable_grad torch.inference_mode torch.no_grad"
+    ).split()
 )
 _CALLING = (ast.Call, ast.Await, ast.NamedExpr, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp, ast.Starred)
-# With these, code can find or run what it does not mention.
+# With these, code can find or run what it does not mention: as a name, after a dot, or in a text that it may run.
 _LOOKS_AROUND = re.compile(
-    r"\b(?:globals|locals|vars|exec|getattr|inspect|linecache|importlib|sys|gc|traceback|ctypes"
-    r"|__dict__|__globals__|__code__|__doc__|__file__|__import__)\b"
+    r"\b(?:globals|locals|vars|exec|getattr|attrgetter|methodcaller|inspect|linecache|importlib|sys|gc|traceback|ctypes"
+    r"|builtins|__builtins__|__dict__|__globals__|__code__|__doc__|__import__|__getattribute__|__subclasses__"
+    r"|f_back|f_globals|gi_frame|tb_frame)\b"
     r"|(?<![.\w])eval\b"
 )
 
@@ -86,13 +95,17 @@ class Answer:
 
 @dataclass(frozen=True)
 class _Part:
-    """A statement of a lesson: the words in it, the names that it gives, and whether that is all that it does."""
+    """A statement of a lesson: the words in it, the names that it gives, and whether that is all that it does.
+
+    `looks_around` says that it may find or run what it does not mention.
+    """
 
     line: int
     text: str
     words: frozenset[str]
     gives: frozenset[str]
     quiet: bool
+    looks_around: bool
 
 
 def answers_in(submission: Submission, course: Course, exercises: Sequence[Exercise], run: str) -> dict[str, Answer]:
@@ -134,7 +147,7 @@ def _answers_in_lesson(
     for exercise in exercises:
         if any(exercise.name in part.gives for part in parts):
             needed = _needed(asked.union(exercise.defines), parts)
-            if modules or any(_LOOKS_AROUND.search(part.text) for part in needed):
+            if modules or any(part.looks_around for part in needed):
                 needed = parts
             texts = [part.text for part in needed]
             digest = hashlib.sha256(repr([run, exercise.id, modules, texts]).encode("utf-8", "surrogatepass"))
@@ -211,9 +224,39 @@ def _targets(node: ast.stmt) -> list[ast.expr]:
 
 
 def _part(segment: Segment, node: ast.stmt | None, line: int, text: str, origins: Mapping[str, str | None]) -> _Part:
-    words = frozenset(_WORD.findall(_without_docstrings(node, line, text) if node else text))
-    names, quiet = (_names_given(node), _is_quiet(node, origins)) if node else ([], False)
-    return _Part(segment.first_line + line - 1, f"{segment.required} {text}", words, frozenset(names), quiet)
+    first, said = segment.first_line + line - 1, f"{segment.required} {text}"
+    if node is None:
+        return _Part(first, said, frozenset(_WORD.findall(text)), frozenset(), quiet=False, looks_around=True)
+    words, names = _WORD.findall(_without_docstrings(node, line, text)), _names_given(node)
+    return _Part(first, said, frozenset(words), frozenset(names), _is_quiet(node, origins), _looks_around(node, text))
+
+
+def _looks_around(node: ast.stmt, text: str) -> bool:
+    """Whether code may find or run what it does not mention; what nobody runs, as docstrings, does not count."""
+    if text.isascii() and "\\" not in text and not _LOOKS_AROUND.search(text):
+        return False  # As most: nothing in it can be another spelling of what is looked for.
+    every = list(ast.walk(node))
+    harmless = {id(each.value) for each in every if isinstance(each, ast.Expr) and isinstance(each.value, ast.Constant)}
+    harmless |= {id(each.func) for each in every if isinstance(each, ast.Call) and _asks_for_one_attribute(each)}
+    return any(_LOOKS_AROUND.search(said) for each in every if id(each) not in harmless for said in _said(each))
+
+
+def _asks_for_one_attribute(call: ast.Call) -> bool:
+    """Whether it is getattr(..., "name"): no more than a dot does, and the name is looked at by itself."""
+    named = call.args[1:2]
+    return _said(call.func) == ["getattr"] and bool(named) and isinstance(named[0], ast.Constant)
+
+
+def _said(node: ast.AST) -> list[str]:
+    """What one node names, without those in it."""
+    match node:
+        case (
+            ast.Name(id=name) | ast.alias(name=name) | ast.ImportFrom(module=str(name)) | ast.Constant(value=str(name))
+        ):
+            return [name]
+        case ast.Attribute(attr=name):
+            return [f".{name}"]
+    return []
 
 
 def _without_docstrings(node: ast.stmt, line: int, text: str) -> str:
@@ -239,7 +282,7 @@ def _is_quiet(node: ast.stmt, origins: Mapping[str, str | None]) -> bool:
     if any(name.startswith("__") for name in _names_given(node)):
         return False
     if isinstance(node, ast.FunctionDef):
-        return not node.decorator_list and _has_quiet_head(node)
+        return _has_quiet_decorators(node, origins) and _has_quiet_head(node)
     if isinstance(node, ast.ClassDef):
         known = all(_origin(base, origins) in _QUIET_BASES for base in node.bases)
         # What the class itself gives is nearer to its decorators than what the names stand for elsewhere.
@@ -260,9 +303,13 @@ def _is_quiet(node: ast.stmt, origins: Mapping[str, str | None]) -> bool:
 def _is_quiet_in_class(node: ast.stmt, origins: Mapping[str, str | None]) -> bool:
     if not isinstance(node, ast.FunctionDef):
         return not isinstance(node, ast.ClassDef) and _is_quiet(node, origins)
-    known = all(_origin(decorator, origins) in _QUIET_DECORATORS for decorator in node.decorator_list)
     # Python calls these two for a class, the others for its instances.
-    return known and node.name not in ("__init_subclass__", "__class_getitem__") and _has_quiet_head(node)
+    for_instances = node.name not in ("__init_subclass__", "__class_getitem__")
+    return for_instances and _has_quiet_decorators(node, origins) and _has_quiet_head(node)
+
+
+def _has_quiet_decorators(node: ast.FunctionDef, origins: Mapping[str, str | None]) -> bool:
+    return all(_origin(decorator, origins) in _QUIET_DECORATORS for decorator in node.decorator_list)
 
 
 def _has_quiet_head(node: ast.FunctionDef) -> bool:

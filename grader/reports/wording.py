@@ -22,7 +22,9 @@ PUBLIC_ONLY = (
 
 def plain(text: str) -> str:
     """Text on one line without control characters: no escape sequences, no line that another program would obey."""
-    line = " ".join("".join(c if c.isprintable() or c.isspace() else "\N{REPLACEMENT CHARACTER}" for c in text).split())
+    if not text.isprintable():
+        text = "".join(c if c.isprintable() or c.isspace() else "\N{REPLACEMENT CHARACTER}" for c in text)
+    line = " ".join(text.split())
     if os.environ.get("GITHUB_ACTIONS"):
         # GitHub's runner takes commands from lines of a job's output.
         line = re.sub(":(?=:)", ": ", line).replace("##[", "## [")

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import builtins
+import pkgutil
+from abc import ABCMeta
 from collections import defaultdict
 from collections.abc import Generator, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Generic
 
 import pytest
+from torch.autograd.function import FunctionMeta
 
 from grader.classroom import grading
-from grader.classroom.answers import Answer, JudgedAnswers, answers_in, asked_for
+from grader.classroom.answers import _QUIET_BASES, Answer, JudgedAnswers, answers_in, asked_for
 from grader.classroom.grading import ClassOptions, grade_class
 from grader.course import ROOT, Course, Exercise
 from grader.desk import DeskSettings, Task
@@ -86,6 +91,11 @@ def answer(course: Course, text: str, name: str = SHARES, run: str = "run", **fi
         ("class Table:", "from torch.utils.data import Dataset as Rows\nclass Table(Rows):"),
         ("\nclass Table", "\nunused = [1, 2] + [3]\n\n\nclass Table"),
         ("Nobody uses it.", "It stands beside `shares_storage`."),
+        ("class Table:", "class Table(torch.optim.lr_scheduler.LRScheduler):"),
+        ("\nclass Table", "\nclass Missing(IndexError):\n    pass\n\n\nclass Table"),
+        ("import torch\n", "import torch\nimport inspect, sys\nimport uuid\n"),
+        ("def element_offset", "@torch.no_grad()\ndef element_offset"),
+        ("def element_offset", "from contextlib import contextmanager\n\n@contextmanager\ndef element_offset"),
     ],
 )
 def test_what_an_answer_does_not_mention_makes_no_difference(course: Course, old: str, new: str) -> None:
@@ -133,6 +143,9 @@ def test_what_an_answer_does_not_mention_makes_no_difference(course: Course, old
         ("\nclass Table", "\npointer = element_offset\n\n\nclass Table"),
         ("== pointer(b)", "== element_offset(b, 0)"),
         ("== pointer(b)", "== globals()['pointer'](b)"),
+        ("def element_offset", "@torch.compile\ndef element_offset"),
+        ("def element_offset", "contextmanager = torch.compile\n\n@contextmanager\ndef element_offset"),
+        ("class Table:", "IndexError = print\n\nclass Table(IndexError):"),
     ],
 )
 def test_what_has_a_say_in_an_answer_makes_a_difference(course: Course, old: str, new: str) -> None:
@@ -140,10 +153,45 @@ def test_what_has_a_say_in_an_answer_makes_a_difference(course: Course, old: str
     assert answer(course, TEXT.replace(old, new)).key != answer(course, TEXT).key
 
 
-def test_an_answer_that_can_look_around_is_the_same_only_in_the_same_file(course: Course) -> None:
-    looking = TEXT.replace("== pointer(b)", "== globals()['point' + 'er'](b)")
-    assert answer(course, looking).key == answer(course, looking).key
-    assert answer(course, looking).key != answer(course, looking.replace("return 0", "return 1")).key
+@pytest.mark.parametrize(
+    "looking",
+    [
+        "globals()['point' + 'er'](b)",
+        "getattr(torch, 'sys').modules['x'].f(b)",
+        "getattr(a, 'point' + 'er')",
+        "map(getattr, [a], ['x'])",
+        "a.f.__globals__['x'](b)",
+        "eval('poin' 'ter')(b)",
+        "run('exec(b)')",
+        "'{0.__globals__}'.format(a)",
+        "run('\\x67lobals()')",
+        "ｇlobals()['x']",
+    ],
+)
+def test_an_answer_that_can_look_around_is_the_same_only_in_the_same_file(course: Course, looking: str) -> None:
+    text = TEXT.replace("pointer(b)", looking)
+    assert answer(course, text).key == answer(course, text).key
+    assert answer(course, text).key != answer(course, text.replace("return 0", "return 1")).key
+
+
+@pytest.mark.parametrize(
+    "harmless",
+    ["a.eval()", "getattr(a, 'device', None)", "a  # eval or exec, vars", "Path(__file__)", "run('model.eval()')"],
+)
+def test_an_answer_that_only_seems_to_look_around_is_the_same_in_other_files(course: Course, harmless: str) -> None:
+    text = TEXT.replace("pointer(b)", harmless).replace(
+        "Whether two", "In eval mode or not, `globals` or vars, whether"
+    )
+    assert answer(course, text).key == answer(course, text.replace("return 0", "return 1")).key
+
+
+def test_deriving_from_what_is_known_runs_nothing_of_the_class_that_derives() -> None:
+    metaclasses = (type, FunctionMeta, ABCMeta)
+    for name in _QUIET_BASES - {"typing.NamedTuple"}:  # Its metaclass reads annotations.
+        base = vars(builtins).get(name) or pkgutil.resolve_name(name)
+        own = {each for each in base.__mro__ if "__init_subclass__" in vars(each)}
+        assert type(base) in metaclasses, name
+        assert own <= {object, Generic}, name
 
 
 def test_an_answer_that_does_more_than_define_is_one_too(course: Course) -> None:
