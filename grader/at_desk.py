@@ -15,6 +15,7 @@ from typing import IO, TYPE_CHECKING, Any
 from grader.course import Course, load_course
 from grader.desk import COPY, FORKS, DeskSettings, Task
 from grader.errors import GraderError
+from grader.importing import undisturbed
 
 if TYPE_CHECKING:
     from grader.isolation import Isolation
@@ -163,13 +164,12 @@ def _serve(caller: _Caller) -> None:
     course = load_course()
     prepared = [course.exercise(name) for name in settings.exercises]
     with isolated(prepared, course, settings.isolation, settings.gpu) as level:
-        # Torch takes seconds to import, less without looking for garbage; the zygote is doing the same beside us.
-        gc.disable()
-        import grader.judge  # noqa: F401
-        from grader.known_replies import KnownReplies
-        from grader.suites import keep_suites
+        # Torch takes seconds to import; the zygote is doing the same beside us.
+        with undisturbed():
+            import grader.judge  # noqa: F401
+            from grader.known_replies import KnownReplies
+            from grader.suites import keep_suites
 
-        gc.enable()
         gc.set_threshold(20_000)  # Each test makes thousands of objects, and next to none in cycles.
         replies = KnownReplies()
         keep_suites(

@@ -12,7 +12,7 @@ from grader import data
 from grader.course import Course, Exercise, Lesson
 from grader.errors import MissingData
 from grader.hidden import SealedFiles, hidden_files
-from grader.interruption import put_off
+from grader.importing import undisturbed
 from grader.isolation import Isolation, start_isolation
 from grader.progress import progress_bar
 from grader.submission import read_submission
@@ -54,7 +54,7 @@ def grade_submission(
     with isolated(exercises, course, isolation, gpu) as level, progress_bar(progress and sys.stderr.isatty()) as show:
         show("starting: importing torch", 0, len(exercises))
         # Torch takes seconds to import; the zygote is doing the same beside us.
-        with put_off():
+        with undisturbed():
             from grader.diagnosis import Diagnostician
             from grader.judge import judge
             from grader.workers import WorkerPool
@@ -97,7 +97,8 @@ def worker_pool(
 ) -> Iterator[WorkerPool]:
     """A pool of workers for these exercises, kept warm for many submissions."""
     with isolated(exercises, course, wanted, gpu) as level:
-        from grader.workers import WorkerPool
+        with undisturbed():
+            from grader.workers import WorkerPool
 
         pool = WorkerPool(level)
         try:
