@@ -357,7 +357,8 @@ class WorkerObserver:
     def which_run(self, lessons: Sequence[LessonSource]) -> frozenset[str]:
         """The ids of those lessons whose files run: one after another in one worker, for that takes no time.
 
-        About the others nothing is known; what went wrong may have been another one's doing.
+        Where one of them ends the worker, each is run in one of its own. About the others nothing is known; what went
+        wrong may have been another one's doing.
 
         Raises:
             GraderFailed: the grader's own processes are gone.
@@ -368,7 +369,8 @@ class WorkerObserver:
             answered = helper.call(lambda names: which_run(wanted), self.seconds)
             return frozenset(each.lesson_id for each, runs in zip(lessons, answered, strict=True) if runs is True)
         except (Unanswered, *NOT_OF_THIS_FORM):
-            return frozenset()
+            alone = [self.which_run([lesson]) for lesson in lessons] if len(lessons) > 1 else []
+            return frozenset().union(*alone)
         finally:
             helper.close()
 
