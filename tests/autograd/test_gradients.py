@@ -302,6 +302,20 @@ class TestAccumulateStep:
     def test_no_piece_is_lost_however_many_there_are(self, observe, rng):
         self.check(observe, [self.drawn(rng, [2] * count + [1]) for count in (1, 3, 4, 6)])
 
+    def test_a_parameter_that_two_layers_share(self, observe, rng):
+        features, outputs = rng.sizes(2, 2, 5)
+        first, second, last = (nn.Linear(features, wide) for wide in (features, features, outputs))
+        second.weight = first.weight
+        model = nn.Sequential(first, nn.Tanh(), second, last).double()
+        with torch.no_grad():
+            for parameter in model.parameters():
+                parameter.copy_(rng.tensor(parameter.shape, DOUBLE, -1.0, 1.0))
+        x, y = rng.tensor((6, features), DOUBLE), rng.tensor((6, outputs), DOUBLE, 1.0, 3.0)
+        sizes = rng.shuffled([1, 2, 3])
+        pieces = list(zip(x.split(sizes), y.split(sizes), strict=True))
+        note = "Two layers of the model have one weight between them."
+        self.check(observe, [(model, pieces, (x, y), F.mse_loss)], note)
+
     def test_gradients_from_before_do_not_count(self, observe, rng):
         model, first, _, loss_fn = self.drawn(rng, [3, 1, 4])
         second = [(x + 1, y - 2) for x, y in first[::-1]]
@@ -539,7 +553,8 @@ class TestEvaluate:
                 yield batches[0]
                 fail()
 
-            bad = [(stopping(), F.cross_entropy), (batches, fail), ([(batches[0][0][:, :1], batches[0][1])], fail)]
+            bad = [(stopping(), F.cross_entropy), (map(fail, [1]), F.cross_entropy), (batches, fail)]
+            bad.append(([(batches[0][0][:, :1], batches[0][1])], fail))
             seen = []
             for loader, loss_fn in bad:
                 for module, mode in zip(model.modules(), pattern, strict=True):
@@ -551,7 +566,8 @@ class TestEvaluate:
 
         seen = observe(probe)
         self.check(seen.good, expected, "a good set, after errors,")
-        cases = (("loader", KeyError), ("loss", KeyError), ("model", RuntimeError))
+        cases = (("loader", KeyError), ("loader, for its first batch", KeyError), ("loss", KeyError))
+        cases += (("model", RuntimeError),)
         for (error, modes, grad), (who, kind) in zip(seen.seen, cases, strict=True):
             assert_error(error, kind, f"from the {who}", "`evaluate`")
             assert_equal(modes, pattern, f"`training` of each module, after the {who} raised,")
@@ -763,6 +779,8 @@ class TestForwardMode:
             shape = rng.sizes(dims, 2, 5)
             cases.append((rng.strided(shape, dtype), rng.strided(shape, dtype, 1.0, 4.0)))
         cases.append((rng.tensor((), DOUBLE), rng.tensor((), DOUBLE)))
+        near = rng.tensor((4, 3), DOUBLE, 1e3, 2e3)  # In float32, numbers of this size are not to be had so exactly.
+        cases.append((near + rng.tensor((4, 3), DOUBLE, 0.01, 0.02), near))
         seen = observe(lambda m: [m.consistency_loss(out, target) for out, target in cases])
         for (out, target), loss in zip(cases, seen, strict=True):
             pairs = zip(out.flatten().tolist(), target.flatten().tolist(), strict=True)

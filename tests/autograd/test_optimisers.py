@@ -84,7 +84,10 @@ def walk(make, starts, grads, before=None, reuse=False):
 
 
 def check_path(path, expected, what, note="", rtol=None, atol=None):
+    """Both as from `paths`. In float64 they agree so far that no float32 can have been in between."""
     assert len(path) == len(expected), f"{what}: {len(expected)} steps were made, but {len(path)} were seen."
+    if rtol is None and expected[0][0].dtype is DOUBLE:
+        rtol = atol = 1e-10
     for number, (row, wanted) in enumerate(zip(path, expected, strict=True), 1):
         for index, (p, value) in enumerate(zip(row, wanted, strict=True)):
             which = f"parameter {index} " if len(wanted) > 1 else "the parameter "
@@ -233,9 +236,15 @@ def check_no_gradient(observe, rng, name):
             if number == 4:
                 held[3].requires_grad_(True)
 
-        return {**walk(make, starts, grads, before), "flags": flags}
+        seen = walk(make, starts, grads, before)
+        stale = torch.nn.Parameter(torch.ones(2), requires_grad=False)  # frozen only now, so it has a gradient
+        stale.grad = torch.ones(2)
+        getattr(m, name)([stale], lr, **rest).step()
+        return {**seen, "flags": flags, "stale": stale.requires_grad}
 
     seen = observe(probe)
+    what = f"`{name}`: the `requires_grad` of a frozen parameter that has a gradient from before, after a step"
+    assert_equal(seen.stale, False, what)
     for flags, when in zip(seen.flags, ("once the optimiser is made", "after four steps"), strict=True):
         what = f"`{name}`: the `requires_grad` of the parameters, of which the last is frozen, {when}"
         assert_equal(flags, [True, True, True, False], what)

@@ -309,11 +309,14 @@ class TestTrainValFit:
         case = (x, y, 2 / n, 1, 2, 0.05, 1)
 
         def probe(m):
+            before = torch.get_rng_state()
             errors = [error_of(lambda f=f: m.train_val_fit(model, x, y, f, 1, 2, 0.05, 1)) for f in fractions]
             errors.append(error_of(lambda: m.train_val_fit(model, x[:1], y[:1], 0.9, 1, 2, 0.05, 1)))
-            return {"errors": errors, **fitted(m, model, case)}
+            kept = torch.equal(before, torch.get_rng_state())
+            return {"errors": errors, "kept": kept, **fitted(m, model, case)}
 
         seen = vars(observe(probe))
+        assert seen["kept"], "after a ValueError, torch's global random generator is not where it was before."
         for error, fraction in zip(seen["errors"], (*fractions, 0.9), strict=True):
             rows = 1 if fraction == 0.9 else n
             why = "as it is negative" if fraction < 0 else "as no row is left to train on"

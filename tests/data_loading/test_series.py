@@ -670,6 +670,7 @@ class TestPadCollate:
     def test_short_sequences_are_filled_up_with_zeros(self, observe, rng):
         lengths = rng.sizes(4, 1, 8)
         cases = [ragged(rng, lengths, 9), ragged(rng, sorted(lengths), 3), ragged(rng, [5, 2, 5, 2, 3], 4)]
+        cases.append(ragged(rng, lengths, 1))
         for seen, sequences in zip(observe(lambda m: [tuple(m.pad_collate(c)) for c in cases]), cases, strict=True):
             judge_batch(seen, sequences)
 

@@ -108,6 +108,12 @@ class TestReadWine:
         for out, table in zip(observe(reading([table[0] for table in tables])), tables, strict=True):
             judge_table(out, table, f"a table of {len(table[1])} rows, without a newline after the last,")
 
+    def test_equal_lines_are_samples_of_their_own(self, observe, rng):
+        text, numbers, kinds, names = measured(rng, 4, 3, [1, 0])
+        lines = text.splitlines(keepends=True)
+        table = b"".join([*lines, lines[2]]), [*numbers, numbers[1]], [*kinds, kinds[1]], names
+        judge_table(observe(reading([table[0]]))[0], table, "a table in which the second line comes once more")
+
     def test_a_path_may_be_text(self, observe, rng):
         tables = [measured(rng, 3, 5, [1, 0]), measured(rng, 7, 3, [1, 0])]
         for out, table in zip(observe(reading([table[0] for table in tables], as_text=True)), tables, strict=True):

@@ -230,7 +230,7 @@ class TestResNetBlock:
     @pytest.mark.weight(2)
     def test_with_loaded_weights_it_translates_as_stated(self, observe, rng):
         cases = []
-        for width, blocks in ((rng.integer(2, 3), 3), (1, 1), (4, 2)):
+        for width, blocks in ((rng.integer(2, 3), 3), (1, 1), (4, 2), (1, 5)):
             height, length = (4 * size for size in rng.sizes(2, 2, 5))
             images = rng.tensor((rng.integer(1, 3), 3, height, length), torch.float64, -1.0, 1.0)
             cases.append((width, blocks, random_state(shapes_of(width, blocks), rng), images))
@@ -335,7 +335,7 @@ class TestCycleLoss:
 
         def probe(m):
             translated, returned = m.translate_and_back(painter(*first), painter(*second), images)
-            plain = m.translate_and_back(lambda x: 3 * x, lambda x: x - 0.5, images)
+            plain = m.translate_and_back(lambda x: 300 * x, lambda x: x - 0.5, images)
             calls = []
 
             def restless(x):
@@ -349,7 +349,7 @@ class TestCycleLoss:
         translated = painted(images, *first)
         assert_tensor(seen.translated, translated, "`translated`")
         assert_tensor(seen.returned, painted(translated, *second), "`returned`")
-        assert_equal(seen.plain, (3 * images, 3 * images - 0.5), "`translate_and_back` with two plain functions")
+        assert_equal(seen.plain, (300 * images, 300 * images - 0.5), "`translate_and_back` with two plain functions")
         what = "`translate_and_back` with a generator that, as with dropout, gives another image each time"
         note = "What comes back should be made of the very image that is returned as `translated`."
         assert_equal(seen.again, (images + 1, 2 * images + 2), what, note=note)
@@ -624,13 +624,14 @@ class TestGanLosses:
             discriminator, generator = critic(weights), painter(*maker)
             discriminator[0].bias.requires_grad_(False)
             discriminator[2].bias.grad = torch.full((1,), 3.0, dtype=torch.float64)
+            discriminator[1].eval()
             losses = m.gan_losses(discriminator, real, generator(noise))
             both = (*discriminator.parameters(), *generator.parameters())
             return {
                 "losses": losses,
                 "gradients": [p.grad for p in both],
                 "flags": [p.requires_grad for p in both],
-                "mode": discriminator.training,
+                "modes": [part.training for part in discriminator.modules()],
                 "weights": list(discriminator.state_dict().values()),
             }
 
@@ -640,5 +641,6 @@ class TestGanLosses:
         kept = [None, None, None, torch.full((1,), 3.0, dtype=torch.float64), None, None]
         assert_equal(seen.gradients, kept, "the `.grad` of all parameters afterwards")
         assert_equal(seen.flags, [True, False, True, True, True, True], "the requires_grad flags afterwards")
-        assert_equal(seen.mode, True, "the training mode of the discriminator afterwards")
+        modes = [True, True, False, True]
+        assert_equal(seen.modes, modes, "`training` of the discriminator and of its layers afterwards")
         assert_equal(seen.weights, list(weights.values()), "the weights of the discriminator afterwards")

@@ -548,7 +548,9 @@ class TestMoveTo:
             graph = (out * upstream).sum()
             gradient = torch.autograd.grad(graph, leaf)[0] if graph.requires_grad else None
             moved = [there["x"], *there["layers"][:2]]
-            return {"out": out.detach(), "gradient": gradient, "flags": [tensor.requires_grad for tensor in moved]}
+            flags = [tensor.requires_grad for tensor in moved]
+            leaves = [tensor.grad_fn is None for tensor in moved[::2]]
+            return {"out": out.detach(), "gradient": gradient, "flags": flags, "leaves": leaves}
 
         seen = observe(probe)
         assert_tensor(seen.out, x @ (weight * 3), "`x @ weight`, both moved to cpu,")
@@ -556,6 +558,9 @@ class TestMoveTo:
         kinds = ("plain tensor", "leaf that requires a gradient", "result that requires a gradient")
         for kind, flag, wanted in zip(kinds, seen.flags, (False, True, True), strict=True):
             assert_equal(flag, wanted, f"`requires_grad` of a {kind}, moved to meta,")
+        note = "Its graph should come along, so that gradients find the way back."
+        what = "whether a plain tensor and a result, both moved to meta, are without a `grad_fn`,"
+        assert_equal(seen.leaves, [True, False], what, note=note)
 
     @pytest.mark.gpu
     def test_what_was_moved_computes_on_the_gpu(self, observe, rng):

@@ -349,15 +349,17 @@ class TestPairwiseDistance:
         a = rng.tensor((n, d), torch.float64)
         b = torch.cat([a[rng.shuffled(range(n))[:2]], rng.tensor((1, d), torch.float64)])
         upstream = rng.strided((n, 3), torch.float64, low=0.5)
-        to_itself = rng.strided((n, n), torch.float64, low=0.5)
+        twice = torch.cat([a, a[1:2]])
+        to_itself = rng.strided((n + 1, n + 1), torch.float64, low=0.5)
         both = observe(with_gradients(lambda m, a, b: m.pairwise_distance(a, b), [a, b], upstream))
-        same = observe(with_gradients(lambda m, a: m.pairwise_distance(a, a), [a], to_itself))
+        same = observe(with_gradients(lambda m, a: m.pairwise_distance(a, a), [twice], to_itself))
         note = "A pair of equal rows contributes a gradient of 0, not nan; the other pairs count as ever."
         of_a, of_b = distance_gradients(a, b, upstream)
         assert_gradient(both.grads[0], of_a, "the gradient of `a`, of which two rows are in `b` as well,", note)
         assert_gradient(both.grads[1], of_b, "the gradient of `b`, of which two rows are in `a` as well,", note)
-        expected = sum(distance_gradients(a, a, to_itself))
-        assert_gradient(same.grads[0], expected, "the gradient of `a` in `pairwise_distance(a, a)`", note)
+        expected = sum(distance_gradients(twice, twice, to_itself))
+        what = "the gradient of `a`, two of whose rows are equal, in `pairwise_distance(a, a)`"
+        assert_gradient(same.grads[0], expected, what, note)
 
     def test_reads_any_layout_and_leaves_it_alone(self, observe, rng):
         n, m, d = rng.sizes(3, 3, 7)

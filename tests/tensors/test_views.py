@@ -268,6 +268,8 @@ class TestTransposeView:
             (rng.tensor((a,)), 0, 0),
             (rng.tensor((a, b, c)), 1, 1),
             (rng.tensor((a, 1, c)), 0, 1),
+            (rng.tensor((a, 1, c)), 2, 1),
+            (rng.tensor((1, b)), 0, 1),
             (rng.tensor((1, 1)), 0, 1),
             (rng.tensor((a, 0, c)), 1, 2),
             (rng.tensor((0, b)), 0, 1),
