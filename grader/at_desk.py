@@ -105,6 +105,7 @@ class _AtDesk:
             seconds=self.settings.seconds,
             gpu=self.settings.gpu,
             until_failure=task.until_failure,
+            publicly=task.publicly,
             run_suites=self.run_suites,
             diagnostician=self.diagnostician,
             known=task.known,

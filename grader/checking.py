@@ -73,7 +73,7 @@ def check_course(
 
     Args:
         quick: ask a wrong answer nothing more once it has failed a test, and ask each of the answers that do nothing
-            of a third of the exercises only.
+            of a third of the exercises only; run the examples for a third of the right answers.
         progress: called with what is being done, and how much of how much is done.
 
     Raises:
@@ -120,12 +120,24 @@ def _checks(
     # One answer of each lesson at a time: the lesson's other functions, on which it may build, stay right.
     ids = {exercise.id for exercise in exercises}
     queues = {lesson.id: [a for a in banks[lesson.id] if a.exercise in ids] for lesson in lessons}
+    for number, texts, by_exercise in _rounds(lessons, queues):
+        trial = Trial(f"known answers, round {number}", texts, tuple(by_exercise), until_failure=quick)
+        yield trial, _expect_as_known(by_exercise)
+    share = QUICK_SHARE if quick else 1
+    right = {name: [answer for answer in queue if answer.message is None][::share] for name, queue in queues.items()}
+    for number, texts, by_exercise in _rounds(lessons, right):
+        trial = Trial(f"examples, round {number}", texts, tuple(by_exercise), publicly=True)
+        yield trial, _expect_examples(by_exercise)
+
+
+def _rounds(
+    lessons: Sequence[Lesson], queues: dict[str, list[KnownAnswer]]
+) -> Iterator[tuple[int, dict[str, str], dict[str, KnownAnswer]]]:
+    """The next answer of each lesson's queue, round by round: its number, the lessons with them, and which they are."""
     for turn in range(max(map(len, queues.values()), default=0)):
         answers = {lesson: queues[lesson.id][turn] for lesson in lessons if turn < len(queues[lesson.id])}
-        by_exercise = {answer.exercise: answer for answer in answers.values()}
         texts = {lesson.id: with_answer(lesson, answer) for lesson, answer in answers.items()}
-        trial = Trial(f"known answers, round {turn + 1}", texts, tuple(by_exercise), until_failure=quick)
-        yield trial, _expect_as_known(by_exercise)
+        yield turn + 1, texts, {answer.exercise: answer for answer in answers.values()}
 
 
 def _constant_lesson(lesson: Lesson, body: str) -> str:
@@ -184,6 +196,17 @@ def _expect_as_known(answers: dict[str, KnownAnswer]) -> Verdict:
     return verdict
 
 
+def _expect_examples(answers: dict[str, KnownAnswer]) -> Verdict:
+    def verdict(result: ExerciseResult, report: CheckReport) -> None:
+        answer = answers[result.id]
+        place = f"{result.id} ({_bank_name(result.lesson_id)}:{answer.line})"
+        for test in result.tests:
+            if test.status != "passed":
+                report.add(place, f"an example rejects right answer {answer.label!r}: {test.message}")
+
+    return verdict
+
+
 def _bank_name(lesson_id: str) -> str:
     topic, name = lesson_id.split("/")
     return f"tests/{topic}/answers_{name}.py"
@@ -215,11 +238,10 @@ def _check_docstrings(lesson: Lesson, report: CheckReport) -> None:
         return
     finder, runner = doctest.DocTestFinder(recurse=False), doctest.DocTestRunner(verbose=False)
     for exercise in lesson.exercises:
+        if not exercise.examples:
+            report.add(f"{place}, {exercise.name}", "the docstring has no example")
         for name in exercise.defines:
-            tests = [test for test in finder.find(getattr(module, name), name, module) if test.examples]
-            if not tests:
-                report.add(f"{place}, {name}", "the docstring has no example")
-            for test in tests:
+            for test in finder.find(getattr(module, name), name, module):
                 output = io.StringIO()
                 if runner.run(test, out=output.write, clear_globs=False).failed:
                     said = " ".join(output.getvalue().split())

@@ -53,6 +53,7 @@ class Task:
     submission: Submission
     exercises: tuple[str, ...]
     until_failure: bool = False
+    publicly: bool = False
     known: Mapping[str, ExerciseResult] = field(default_factory=dict)
 
 

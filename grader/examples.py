@@ -1,4 +1,7 @@
-"""Runs the examples of a docstring where the learner's code is, as in a notebook; needs Python alone.
+"""Runs the examples of docstrings as in an interactive session, and compares what they show; needs Python alone.
+
+An example says what a call gives or what kind of exception it raises. What the answer prints on its way and how it
+words its exceptions are its own affair.
 
 A copy of this file goes along with notebooks that are handed out: these are the public checks. The hidden tests run
 elsewhere, when the work is graded.
@@ -7,7 +10,67 @@ elsewhere, when the work is graded.
 from __future__ import annotations
 
 import doctest
+import io
+import sys
+import textwrap
+import traceback
+from collections.abc import Iterator, Sequence
 from typing import Any
+
+# Whether two spaces stand where one was written says nothing about an answer.
+_OPTIONS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
+
+
+def shown_by(statements: Sequence[str], variables: dict[str, Any]) -> str:
+    """Run statements as in an interactive session, without their prompts, and give what the last one shows.
+
+    That is the value of an expression, and what the statement itself prints.
+
+    Args:
+        variables: the global variables of these statements, which they may change.
+
+    Raises:
+        Exception: whatever a statement raises.
+    """
+    shown = io.StringIO()
+
+    def show(value: object) -> None:
+        if value is not None:
+            shown.write(f"{value!r}\n")
+
+    def print_here(*values: object, file: Any = None, **options: Any) -> None:
+        print(*values, file=file or shown, **options)
+
+    variables["print"] = print_here  # Not the one that answers call: those have variables of their own.
+    before, sys.displayhook = sys.displayhook, show
+    try:
+        for statement in statements:
+            shown.seek(0)
+            shown.truncate()
+            exec(compile(statement, "<example>", "single", dont_inherit=True), variables)
+    finally:
+        sys.displayhook = before
+    return shown.getvalue()
+
+
+def raised_by(error: BaseException) -> dict[str, Any]:
+    """An exception as data: the line with which Python ends a traceback, and the names of its class and bases."""
+    kinds = [kind.__name__ for kind in type(error).__mro__]
+    return {"raised": traceback.format_exception_only(error)[-1], "kinds": kinds}
+
+
+def agrees(example: doctest.Example, shown: str | None, kinds: Sequence[str]) -> bool:
+    """Whether an example came out as its docstring says.
+
+    Args:
+        shown: what it showed; None if it raised an exception, whose classes are `kinds`.
+    """
+    if example.exc_msg is not None:
+        return shown is None and example.exc_msg.partition(":")[0].strip().rpartition(".")[2] in kinds
+    options = _OPTIONS | sum(flag for flag, on in example.options.items() if on)
+    return shown is not None and (
+        not example.want or doctest.OutputChecker().check_output(example.want, shown, options)
+    )
 
 
 def run_examples(name: str, namespace: dict[str, Any]) -> None:
@@ -18,18 +81,26 @@ def run_examples(name: str, namespace: dict[str, Any]) -> None:
     """
     if name not in namespace:
         raise AssertionError(f"`{name}` does not exist: run the cell above that defines it")
-    target = namespace[name]
-    finder = doctest.DocTestFinder(exclude_empty=True)
-    found = [test for test in finder.find(target, name, module=False, globs=namespace) if test.examples]
-    # Whether two spaces stand where one was written says nothing about an answer.
-    options = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS | doctest.REPORT_ONLY_FIRST_FAILURE
-    runner = doctest.DocTestRunner(verbose=False, optionflags=options)
-    for test in found:
-        told: list[str] = []
-        if runner.run(test, out=told.append).failed:
-            # Without the ruler, and the place in a file that does not exist.
-            text = "".join(told).split("\n", 2)[-1].strip()
-            raise AssertionError(f"an example of `{name}` does not give what its docstring says\n{text}")
-    count = sum(len(test.examples) for test in found)
+    count = 0
+    for examples in _docstrings(name, namespace):
+        variables = dict(namespace)
+        for example in examples:
+            count += 1
+            try:
+                shown, kinds = shown_by([example.source], variables), ()
+                came = shown
+            except Exception as error:
+                shown, kinds = None, raised_by(error)["kinds"]
+                came = traceback.format_exc() if example.exc_msg is None else raised_by(error)["raised"]
+            if not agrees(example, shown, kinds):
+                parts = {"Failed example": example.source, "Expected": example.want or "nothing\n", "Got": came}
+                text = "".join(f"{title}:\n{textwrap.indent(part, '    ')}" for title, part in parts.items())
+                raise AssertionError(f"an example of `{name}` does not give what its docstring says\n{text.rstrip()}")
     right = f"the docstring's {count} examples come out as they should" if count else "the docstring holds no examples"
     print(f"{name}: {right}. The hidden tests run when this notebook is graded.")
+
+
+def _docstrings(name: str, namespace: dict[str, Any]) -> Iterator[list[doctest.Example]]:
+    finder = doctest.DocTestFinder(exclude_empty=True)
+    for found in finder.find(namespace[name], name, module=False, globs=namespace):
+        yield found.examples

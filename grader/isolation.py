@@ -47,7 +47,8 @@ _SYSTEM_FILES = ("/etc/ld.so.cache", "/etc/localtime", "/etc/alternatives")
 NOBODY = 65534
 _DEVICES = ("/dev/null", "/dev/full", "/dev/random", "/dev/urandom")
 _GPU_DEVICES = ("nvidia*",)
-_COURSE = ("data", "grader/__init__.py", "grader/data.py", "grader/worker")  # what a submission may see of the course
+# What a submission may see of the course.
+_COURSE = ("data", "grader/__init__.py", "grader/data.py", "grader/examples.py", "grader/worker")
 
 
 @dataclass

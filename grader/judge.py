@@ -179,6 +179,7 @@ def judge(
     run_suites: RunSuites = run_pytest,
     diagnostician: Diagnostician | None = None,
     known: Mapping[str, ExerciseResult] | None = None,
+    publicly: bool = False,
 ) -> Result:
     """Run the hidden suites of `exercises` on a submission; where they are not to be had, the public checks.
 
@@ -193,6 +194,7 @@ def judge(
         diagnostician: finds out what misconception a failing exercise shows; None leaves that out.
         known: results, by exercise id, that hold for this submission too if only the lesson's file runs: then these
             exercises are not judged. Without a pool they are.
+        publicly: run the public checks even where the hidden suites are to be had.
 
     Raises:
         GraderFailed: the grader's own processes are gone; nothing is to be concluded about the submission.
@@ -209,7 +211,7 @@ def judge(
     unknown = [exercise for exercise in exercises if exercise.id not in known]
     session = _Session(observer, frozenset(e.id for e in unknown), no_gpu, on_exercise, until_failure)
     session.keep_trails = diagnostician is not None
-    hidden = hidden_files() is not None
+    hidden = hidden_files() is not None and not publicly
     try:
         if not hidden:
             public = judge_publicly(exercises, observer, lambda name: _printed(observer, name), on_exercise)

@@ -1,7 +1,7 @@
 """Judges by the public checks alone: the examples in the docstrings, for a student version without its key.
 
 The examples come from the catalogue, never from the submission's file. They run in the submission's process, as
-hidden tests' probes do, and what they print is compared here.
+hidden tests' probes do, and what they show is compared here.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from grader.course import Exercise
+from grader.examples import agrees
 from grader.observing import Observer, Probe, Unanswered
 from grader.result import ExerciseResult, score_exercise
 from grader.worker.examples import run_example
@@ -96,29 +97,20 @@ def _probe(exercise: Exercise, check: PublicCheck) -> Probe:
 
 def _difference(example: doctest.Example, seen: object) -> str | None:
     """What is wrong with what an example brought back, in one sentence; None if nothing is."""
-    options = sum(flag for flag, on in example.options.items() if on)
-    checker = doctest.OutputChecker()
     source = _line(example.source)
-    raised = getattr(seen, "raised", None)
-    if isinstance(raised, str) and example.exc_msg is not None:
-        if checker.check_output(example.exc_msg, raised, options):
-            return None
-        if options & doctest.IGNORE_EXCEPTION_DETAIL and _kind(example.exc_msg) == _kind(raised):
+    raised, kinds = getattr(seen, "raised", None), getattr(seen, "kinds", None)
+    if isinstance(raised, str) and isinstance(kinds, list) and example.exc_msg is not None:
+        if agrees(example, None, kinds):
             return None
         return f"`{source}` raised {_line(raised)}; the docstring says {_line(example.exc_msg)}"
     if not isinstance(seen, str):
         return f"`{source}` gave something that is no text"
     if example.exc_msg is not None:
         return f"`{source}` raised nothing; the docstring says {_line(example.exc_msg)}"
-    if checker.check_output(example.want, seen, options):
+    if agrees(example, seen, ()):
         return None
-    got = f"printed `{_line(seen)}`" if seen.strip() else "printed nothing"
+    got = f"gives `{_line(seen)}`" if seen.strip() else "gives nothing"
     return f"`{source}` {got}; the docstring says `{_line(example.want)}`"
-
-
-def _kind(message: str) -> str:
-    """The name of an exception's class, out of the last line of a traceback."""
-    return message.partition(":")[0].strip().rpartition(".")[2]
 
 
 def _line(text: str) -> str:

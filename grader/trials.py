@@ -17,13 +17,14 @@ WORTH_A_DESK = 10  # trials: with fewer for each, another desk takes longer to g
 class Trial:
     """One made-up submission: the text of each lesson by its id, and the ids of the exercises judged in it.
 
-    `until_failure` leaves out what remains of an exercise once a test of it failed.
+    `until_failure` leaves out what remains of an exercise once a test of it failed; `publicly` runs the public checks.
     """
 
     what: str
     texts: dict[str, str]
     exercises: tuple[str, ...]
     until_failure: bool = False
+    publicly: bool = False
 
     @property
     def submission(self) -> Submission:
@@ -38,7 +39,7 @@ def run_trials(trials: Sequence[Trial], settings: DeskSettings) -> Iterator[tupl
         GraderError: the course cannot be judged at all.
     """
     jobs = min(cores(), max(1, len(trials) // WORTH_A_DESK))
-    tasks = (Task(trial.submission, trial.exercises, trial.until_failure) for trial in trials)
+    tasks = (Task(trial.submission, trial.exercises, trial.until_failure, trial.publicly) for trial in trials)
     for place, came in judge_all(tasks, settings, jobs):
         if isinstance(came, GraderFailed):
             raise came

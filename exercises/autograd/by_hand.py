@@ -194,10 +194,10 @@ def fit_by_hand(
         step, a list of at most n Python floats.
 
     >>> start = torch.tensor([1.0, 0.0])
-    >>> params, losses = fit_by_hand(0.1 * T_U, T_C, start, lr=1e-2, n=3000)
+    >>> params, losses = fit_by_hand(0.1 * T_U, T_C, start, 1e-2, 3000)
     >>> [round(number, 1) for number in (losses[0], losses[-1], *params.tolist())]
     [80.4, 2.9, 5.3, -17.2]
-    >>> fit_by_hand(T_U, T_C, start, lr=1e-2, n=3000)[1][-1]
+    >>> fit_by_hand(T_U, T_C, start, 1e-2, 3000)[1][-1]
     inf
     """
     raise NotImplementedError("fit_by_hand is not written yet")

@@ -60,7 +60,7 @@ def autograd_step(params: Float[Tensor, "2"], loss_fn: Callable[[Tensor], Float[
     >>> params = torch.tensor([1.0, 0.0], requires_grad=True)
     >>> def loss_fn(p):
     ...     return ((p[0] * 0.1 * T_U + p[1] - T_C) ** 2).mean()
-    >>> [round(autograd_step(params, loss_fn, lr=1e-2), 1) for step in range(3)]
+    >>> [round(autograd_step(params, loss_fn, 1e-2), 1) for step in range(3)]
     [80.4, 37.6, 30.9]
     >>> params.is_leaf, params.requires_grad
     (True, True)

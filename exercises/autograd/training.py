@@ -100,7 +100,7 @@ def train_val_fit(
     Raises:
         ValueError: `fraction` is negative, or no row is left to train on. The model has not changed.
 
-    >>> fit = train_val_fit(nn.Linear(5, 1), HOURS, BIKERS, fraction=1 / 3, seed=1, batch_size=16, lr=0.05, epochs=20)
+    >>> fit = train_val_fit(nn.Linear(5, 1), HOURS, BIKERS, 1 / 3, 1, 16, 0.05, 20)
     >>> len(fit.train_index), len(fit.val_index), len(fit.val_losses)
     (60, 30, 20)
     >>> fit.train_losses[-1] < fit.train_losses[0]
@@ -170,8 +170,9 @@ def early_stopping(
     ...     with torch.no_grad():
     ...         model.weight.fill_(epoch)
     ...     return [2.3, 1.3, 0.9, 1.0, 0.9, 1.1, 0.5][epoch]
-    >>> early_stopping(model, fit_epoch, patience=3, max_epochs=7)
-    ({'weight': tensor([[2.]])}, 2, [2.3, 1.3, 0.9, 1.0, 0.9, 1.1])
+    >>> best_state, best_epoch, losses = early_stopping(model, fit_epoch, 3, 7)
+    >>> best_state["weight"].item(), best_epoch, losses
+    (2.0, 2, [2.3, 1.3, 0.9, 1.0, 0.9, 1.1])
     >>> model.weight.item()
     2.0
     """
@@ -229,7 +230,7 @@ def save_checkpoint(
     >>> optimizer = torch.optim.Adam(model.parameters(), lr=0.1)
     >>> scheduler = torch.optim.lr_scheduler.StepLR(optimizer, step_size=10)
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     save_checkpoint(f"{folder}/run.pt", model, optimizer, scheduler, epoch=7)
+    ...     save_checkpoint(f"{folder}/run.pt", model, optimizer, scheduler, 7)
     ...     then = torch.rand(3)
     ...     print(resume(f"{folder}/run.pt", model, optimizer, scheduler))
     8
@@ -272,7 +273,7 @@ def resume(
     ...     return model, optimizer, torch.optim.lr_scheduler.StepLR(optimizer, step_size=10)
     >>> run, later = begin(), begin()
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     save_checkpoint(f"{folder}/run.pt", *run, epoch=7)
+    ...     save_checkpoint(f"{folder}/run.pt", *run, 7)
     ...     print(resume(f"{folder}/run.pt", *later))
     8
     >>> torch.equal(later[0].weight, run[0].weight)

@@ -209,7 +209,7 @@ class WindowDataset(Dataset):
 
     It is indexed like a list: from 0 to len - 1, or from -1 (the last item) back to -len.
 
-    >>> dataset = WindowDataset(torch.arange(16.0).reshape(8, 2), context=3, horizon=2)
+    >>> dataset = WindowDataset(torch.arange(16.0).reshape(8, 2), 3, 2)
     >>> len(dataset)
     4
     >>> x, y = dataset[-1]

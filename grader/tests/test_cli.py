@@ -353,6 +353,7 @@ def findings(tmp_path_factory):
     replace(root / "exercises/tensors/views.py", "Channels first", "Channels last")
     bank = root / "tests/tensors/answers_views.py"
     answer = '\n# %% hwc_to_chw wrong="is right"\n# No mistake.\ndef hwc_to_chw(x):\n    return x.movedim(-1, -3)\n'
+    answer += '\n# %% hwc_to_chw right="is wrong"\ndef hwc_to_chw(x):\n    return x\n'
     bank.write_text(bank.read_text() + answer)
     run = grader("check", "-e", "hwc_to_chw", root=root)
     assert run.returncode == 1, run.stdout + run.stderr
@@ -375,6 +376,10 @@ class TestCheckFindsWhatIsWrong:
             pytest.param("exercises/catalogue.json", "differs from what", id="a deleted test"),
             pytest.param("exercises/tensors/views.py", "differs from what", id="an edited stub"),
             pytest.param("tensors/answers_views.py", "'is right' is not caught", id="a wrong answer that is right"),
+            pytest.param("tensors/answers_views.py", "'is wrong' is rejected by", id="a right answer that is wrong"),
+            pytest.param(
+                "tensors/answers_views.py", "an example rejects right answer 'is wrong'", id="and by examples"
+            ),
         ],
     )
     def test_each_is_found(self, findings, place, finding):

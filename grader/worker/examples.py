@@ -1,18 +1,15 @@
-"""Runs the examples of a docstring beside the submission, and brings back what they print."""
+"""Runs the examples of a docstring beside the submission, and brings back what they show."""
 
 from __future__ import annotations
 
-import contextlib
-import io
-import sys
-import traceback
 from collections.abc import Sequence
 from typing import Any
 
+from grader.examples import raised_by, shown_by
 from grader.worker.lesson import Names
 from grader.worker.probes import is_stub_error
 
-PRINTED_CHARACTERS = 20_000
+SHOWN_CHARACTERS = 20_000
 _STATE = "__examples__"
 
 
@@ -25,8 +22,8 @@ def run_example(names: Names, exercise: str, docstring: int, statements: Sequenc
         statements: as in an interactive session, without their prompts.
         raises: whether the last one should raise; otherwise an exception is the outcome.
 
-    Returns: what the last statement printed, as text; or for an exception that was to come, a dict with the line
-        that Python ends a traceback with as `raised`.
+    Returns: what the last statement showed, as text; or for an exception that was to come, what
+        grader.examples.raised_by says of it.
     Raises:
         Exception: whatever a statement raises that should not.
     """
@@ -35,22 +32,8 @@ def run_example(names: Names, exercise: str, docstring: int, statements: Sequenc
     if docstring != module.get(_STATE, (None, {}))[0]:
         module[_STATE] = docstring, dict(module)
     try:
-        return _run(statements, module[_STATE][1])[:PRINTED_CHARACTERS]
+        return shown_by(statements, module[_STATE][1])[:SHOWN_CHARACTERS]
     except Exception as error:
         if not raises or is_stub_error(error):
             raise
-        return {"raised": traceback.format_exception_only(error)[-1][:PRINTED_CHARACTERS]}
-
-
-def _run(statements: Sequence[str], variables: dict[str, Any]) -> str:
-    """What the last of these statements prints."""
-    output = io.StringIO()
-    for statement in statements:
-        output = io.StringIO()
-        with contextlib.redirect_stdout(output):
-            before, sys.displayhook = sys.displayhook, sys.__displayhook__
-            try:
-                exec(compile(statement, "<example>", "single", dont_inherit=True), variables)
-            finally:
-                sys.displayhook = before
-    return output.getvalue()
+        return raised_by(error)

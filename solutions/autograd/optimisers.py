@@ -424,7 +424,7 @@ class WarmupCosine:
     It may derive from a scheduler of torch, but it need not.
 
     >>> first, second = torch.zeros(2, requires_grad=True), torch.zeros(3, requires_grad=True)
-    >>> optimiser = SGD([{"params": [first]}, {"params": [second], "lr": 8.0}], lr=1.0)
+    >>> optimiser = torch.optim.SGD([{"params": [first]}, {"params": [second], "lr": 8.0}], lr=1.0)
     >>> scheduler = WarmupCosine(optimiser, 4, 10)
     >>> for _ in range(3):
     ...     print([group["lr"] for group in optimiser.param_groups])

@@ -55,9 +55,7 @@ class Part(Dataset):
         indices: which of its items, in order.
         transform: is called with an item and returns what stands in its place; None leaves items as they are.
 
-    >>> part = Part(["a", "b", "c", "d"], [3, 1], str.upper)
-    >>> len(part), part[0], part[1]
-    (2, 'D', 'B')
+    So `Part(["a", "b", "c", "d"], [3, 1], str.upper)` has two items, "D" and "B".
     """
 
     def __init__(self, dataset: Any, indices: Sequence[int], transform: Callable[[Any], Any] | None = None) -> None:
@@ -108,7 +106,7 @@ def split_with_transforms(
     Raises:
         ValueError: the dataset has fewer than two items, or `fraction` is not between 0 and 1.
 
-    >>> train, val = split_with_transforms(["ant", "bee", "cow", "dog"], 0.25, seed=3, train_transform=str.upper)
+    >>> train, val = split_with_transforms(["ant", "bee", "cow", "dog"], 0.25, 3, str.upper)
     >>> len(train), len(val)
     (3, 1)
     >>> sorted(item.lower() for item in [*train, *val])
@@ -247,7 +245,7 @@ class AugmentedDataset(Dataset):
 
     >>> def shift(x, generator):
     ...     return x + torch.rand((), generator=generator)
-    >>> data = AugmentedDataset([10.0, 20.0, 30.0], shift, seed=5)
+    >>> data = AugmentedDataset([10.0, 20.0, 30.0], shift, 5)
     >>> before = data[2]
     >>> data[2] == before
     tensor(True)

@@ -111,10 +111,10 @@ def contiguous_strides(shape: tuple[int, ...] | torch.Size) -> tuple[int, ...]:
         A tuple of as many plain ints as there are dimensions: the same as `torch.empty(shape).stride()`. For the
         shape () it is (). A size of 0 counts as 1 in the strides of the dimensions before it.
 
-    >>> contiguous_strides((2, 3, 4))
-    (12, 4, 1)
-    >>> contiguous_strides((2, 0, 3))
-    (3, 3, 1)
+    >>> print(*contiguous_strides((2, 3, 4)))
+    12 4 1
+    >>> print(*contiguous_strides((2, 0, 3)))
+    3 3 1
     """
     ### BEGIN SOLUTION
     # Hint: The last stride is 1. Which sizes decide the one before it?
