@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 import xml.etree.ElementTree as ET
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -44,8 +44,8 @@ def sandbox(course):
         pytest.skip(str(error))
 
 
-@pytest.fixture
-def grader_here(sandbox, monkeypatch):
+@contextmanager
+def sharing(sandbox):
     """`grader(...)` in this process."""
     start = grading.isolated
 
@@ -58,9 +58,16 @@ def grader_here(sandbox, monkeypatch):
         assert ended.exception is None or isinstance(ended.exception, SystemExit), ended.exception
         return subprocess.CompletedProcess(words, ended.exit_code, ended.stdout, ended.stderr)
 
-    monkeypatch.setattr(grading, "isolated", isolated)
-    monkeypatch.chdir(ROOT)
-    return run
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(grading, "isolated", isolated)
+        patch.chdir(ROOT)
+        yield run
+
+
+@pytest.fixture
+def grader_here(sandbox):
+    with sharing(sandbox) as run:
+        yield run
 
 
 def assert_one_line(run, *fragments):
@@ -74,8 +81,9 @@ def assert_one_line(run, *fragments):
 
 
 @pytest.fixture(scope="module")
-def graded_solutions():
-    return grader("grade", "solutions", "--json", "-", "--seed", 7)
+def graded_solutions(sandbox):
+    with sharing(sandbox) as run:
+        return run("grade", "solutions", "--json", "-", "--seed", 7)
 
 
 class TestGrade:
@@ -107,12 +115,19 @@ class TestGrade:
         assert sum(e["topic"] == "tensors" for e in result["exercises"]) == 16
         assert result["seed"] == 7
 
-    def test_stubs_get_nothing_and_are_not_attempted(self, grader_here):
-        run = grader_here("grade", "exercises", "--json", "-")
-        result = json.loads(run.stdout)
+    def test_stubs_get_nothing_and_the_table_of_80_columns_says_what_to_do_next(self, grader_here, tmp_path):
+        run = grader_here("grade", "exercises", "--json", tmp_path / "result.json")
         assert run.returncode == 0
+        result = json.loads((tmp_path / "result.json").read_text())
         assert result["score"]["points"] == 0
         assert {e["status"] for e in result["exercises"]} == {"not_attempted"}
+        assert max(map(len, run.stdout.splitlines())) <= 80
+        assert run.stdout.count("not attempted") == len(result["exercises"])
+        assert "0 of" in run.stdout
+        first = load_course().exercises[0].id
+        assert re.search(rf"Next\s+{first}", run.stdout)
+        assert "Isolation" in run.stdout
+        assert "\x1b" not in run.stdout
 
     def test_processes_without_a_sandbox_give_the_same_scores(self, graded_solutions, grader_here):
         run = grader_here("grade", "solutions", "--json", "-", "--seed", 7, "--isolation", "process", "-t", "tensors")
@@ -121,16 +136,6 @@ class TestGrade:
         both = json.loads(graded_solutions.stdout)["exercises"]
         points = {exercise["id"]: exercise["points"] for exercise in both if exercise["topic"] == "tensors"}
         assert {exercise["id"]: exercise["points"] for exercise in result["exercises"]} == points
-
-    def test_table_fits_80_columns_and_says_what_to_do_next(self):
-        run = grader("grade", "-t", "tensors")
-        assert run.returncode == 0
-        assert max(map(len, run.stdout.splitlines())) <= 80
-        assert run.stdout.count("not attempted") == 16
-        assert "0 of" in run.stdout
-        assert re.search(r"Next\s+tensors/storage/shares_storage", run.stdout)
-        assert "Isolation" in run.stdout
-        assert "\x1b" not in run.stdout
 
     @needs_no_gpu
     def test_gpu_tests_are_not_assessed_without_a_gpu(self, graded_solutions):

@@ -607,6 +607,26 @@ def accumulate_step(model, optimizer, loss_fn, micro_batches):
     return whole
 
 
+# %% accumulate_step wrong="a shared parameter divided twice"
+# Two layers have one weight between them, and its gradient was divided once for each. `model.parameters()` names it
+# once; going through the modules meets it twice.
+def accumulate_step(model, optimizer, loss_fn, micro_batches):
+    optimizer.zero_grad()
+    total, samples = 0.0, 0
+    for x, y in micro_batches:
+        loss = loss_fn(model(x), y) * len(x)
+        loss.backward()
+        total, samples = total + loss.item(), samples + len(x)
+    if not samples:
+        raise ValueError("no micro-batches")
+    for module in model.modules():
+        for p in module.parameters(recurse=False):
+            if p.grad is not None:
+                p.grad /= samples
+    optimizer.step()
+    return total / samples
+
+
 # %% accumulate_step right="divides the gradients at the end"
 def accumulate_step(model, optimizer, loss_fn, micro_batches):
     count, total = 0, 0.0

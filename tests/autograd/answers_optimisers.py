@@ -623,6 +623,38 @@ class SGD:
             for p in group["params"]:
                 p.grad = None
 
+# %% SGD wrong="the buffer in float32"
+# The buffer is in float32 where the parameter is in float64: `torch.zeros(shape)` has the default dtype, and half of the
+# digits are lost with every step. `torch.zeros_like(p)` has that of the parameter.
+class SGD:
+    def __init__(self, params, lr=1e-3, *, momentum=0.0, weight_decay=0.0):
+        groups = list(params)
+        if not groups:
+            raise ValueError("no parameters")
+        if not isinstance(groups[0], dict):
+            groups = [{"params": groups}]
+        defaults = {"lr": lr, "momentum": momentum, "weight_decay": weight_decay}
+        self.param_groups = [{**defaults, **group, "params": list(group["params"])} for group in groups]
+        self.buffers = {}
+
+    @torch.no_grad()
+    def step(self):
+        for group in self.param_groups:
+            for p in group["params"]:
+                if p.grad is None:
+                    continue
+                d = p.grad + group["weight_decay"] * p
+                if p in self.buffers:
+                    d = d + group["momentum"] * self.buffers[p]
+                self.buffers[p] = torch.zeros(p.shape).copy_(d)
+                p -= group["lr"] * self.buffers[p]
+
+    def zero_grad(self):
+        for group in self.param_groups:
+            for p in group["params"]:
+                p.grad = None
+
+
 # %% SGD right="torch's own"
 class SGD(torch.optim.SGD):
     pass
@@ -1555,6 +1587,54 @@ class AdamW(Adam):
 
     def __init__(self, params, lr=1e-3, *, betas=(0.9, 0.999), eps=1e-8, weight_decay=1e-2):
         super().__init__(params, lr, betas=betas, eps=eps, weight_decay=weight_decay)
+
+# %% Adam wrong="averages in float32"
+# The averages are in float32 where the parameter is in float64: `torch.zeros(shape)` has the default dtype.
+# `torch.zeros_like(p)` has that of the parameter.
+class Adam:
+    decay, decoupled = 0.0, False
+
+    def __init__(self, params, lr=1e-3, *, betas=(0.9, 0.999), eps=1e-8, weight_decay=None):
+        groups = list(params)
+        if not groups:
+            raise ValueError("no parameters")
+        if not isinstance(groups[0], dict):
+            groups = [{"params": groups}]
+        decay = self.decay if weight_decay is None else weight_decay
+        defaults = {"lr": lr, "betas": betas, "eps": eps, "weight_decay": decay}
+        self.param_groups = [{**defaults, **group, "params": list(group["params"])} for group in groups]
+        self.state = {}
+
+    @torch.no_grad()
+    def step(self):
+        for group in self.param_groups:
+            lr, (beta1, beta2), eps, decay = group["lr"], group["betas"], group["eps"], group["weight_decay"]
+            for p in group["params"]:
+                if p.grad is None:
+                    continue
+                g = p.grad
+                if self.decoupled:
+                    p.mul_(1 - lr * decay)
+                else:
+                    g = g + decay * p
+                t, mean, square = self.state.get(p, (0, torch.zeros(p.shape), torch.zeros(p.shape)))
+                t += 1
+                mean = beta1 * mean + (1 - beta1) * g
+                square = beta2 * square + (1 - beta2) * g * g
+                mean, square = mean.float(), square.float()
+                self.state[p] = (t, mean, square)
+                m, s = mean / (1 - beta1**t), square / (1 - beta2**t)
+                p.sub_(lr * m / (s.sqrt() + eps))
+
+    def zero_grad(self):
+        for group in self.param_groups:
+            for p in group["params"]:
+                p.grad = None
+
+
+class AdamW(Adam):
+    decay, decoupled = 0.01, True
+
 
 # %% Adam right="torch's own"
 class Adam(torch.optim.Adam):

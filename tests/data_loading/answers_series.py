@@ -1570,6 +1570,15 @@ def pad_collate(sequences):
     return x, lengths, torch.arange(x.shape[1]) < lengths.unsqueeze(1)
 
 
+# %% pad_collate wrong="one feature is squeezed away"
+# With one feature for each step, the last dimension of `x` is gone: `squeeze` drops whatever has size 1. A model that
+# takes (B, T, F) still waits for it.
+def pad_collate(sequences):
+    lengths = torch.tensor([len(sequence) for sequence in sequences])
+    x = pad_sequence(sequences, batch_first=True)
+    return x.squeeze(-1), lengths, torch.arange(x.shape[1]) < lengths.unsqueeze(1)
+
+
 # %% pad_collate right="row by row"
 def pad_collate(items):
     count, longest = len(items), max(len(item) for item in items)

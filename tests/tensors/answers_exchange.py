@@ -597,6 +597,22 @@ def move_to(nested, device):
     return nested.to(device) if hasattr(nested, "to") else nested
 
 
+# %% move_to wrong="cut from the graph on the way to another device"
+# On another device the tensor is a leaf: it was detached and told to require gradients anew, so none find the way back
+# to what it was computed from. `.to(device)` is an operation like any other, and autograd sees it.
+def move_to(nested, device):
+    if isinstance(nested, torch.Tensor):
+        if nested.device == torch.device(device):
+            return nested
+        return nested.detach().to(device).requires_grad_(nested.requires_grad)
+    if isinstance(nested, dict):
+        return {key: move_to(value, device) for key, value in nested.items()}
+    if isinstance(nested, (list, tuple)):
+        items = [move_to(item, device) for item in nested]
+        return type(nested)(*items) if hasattr(nested, "_fields") else type(nested)(items)
+    return nested
+
+
 # %% move_to right="one branch for each kind"
 def move_to(thing, where):
     where = torch.device(where)

@@ -339,6 +339,17 @@ def transpose_view(t, dim0, dim1):
     return t.as_strided(size, stride)
 
 
+# %% transpose_view wrong="swaps strides of large dimensions only"
+# The strides stayed where they were because one of the two dimensions has size 1. Its own stride means nothing there,
+# but the other dimension moves to its place and has to bring its stride along.
+def transpose_view(t, dim0, dim1):
+    sizes, strides = list(t.shape), list(t.stride())
+    if sizes[dim0] > 1 and sizes[dim1] > 1:
+        strides[dim0], strides[dim1] = strides[dim1], strides[dim0]
+    sizes[dim0], sizes[dim1] = sizes[dim1], sizes[dim0]
+    return t.as_strided(sizes, strides)
+
+
 # %% transpose_view right="torch.transpose"
 def transpose_view(t, dim0, dim1):
     return torch.transpose(t, dim0, dim1)
