@@ -229,7 +229,8 @@ def imagenet_network() -> EfficientNetLite0:
 # 5. Subtract `MEAN` and divide by `STD`, channel by channel.
 #
 # Pillow, `torchvision.transforms.v2` or your own arithmetic will all do: probabilities are compared with a tolerance of
-# 0.07, and of 0.02 where the shorter side has 256 pixels from the start, so that there is nothing to resize.
+# 0.07, and of 0.02 where the shorter side has 256 pixels from the start, so that there is nothing to resize. Each
+# lesson is a file that stands alone: copy to here what you want to use from an earlier one.
 #
 # torchvision's `Weights` enums know the names of the categories, without a network connection.
 

@@ -236,8 +236,8 @@ def hub_entrypoint() -> str:
     - With `pretrained=False` that file is not needed.
 
     `torch.hub.list` shows `digits` and nothing else. If a dependency is not installed, Torch Hub's own check says so,
-    with a RuntimeError that names the package; `hubconf.py` itself can be run without `network.py`'s imports, because
-    that check comes after its top-level code and before the entry point.
+    with a RuntimeError that names the package. That check comes after the top-level code of `hubconf.py` and before the
+    entry point, so the file itself can be run where `network.py` cannot be imported (torch is always there).
 
     >>> import tempfile
     >>> code = "import numpy\\nfrom torch import nn\\ndef Digits(classes=10): return nn.Linear(64, classes)"
