@@ -393,7 +393,8 @@ def judge_all(
 ) -> Generator[tuple[int, Result | GraderFailed], None, None]:
     """Judge many submissions, `jobs` at a time; give the place of each and what came of it, as they come.
 
-    Tasks are taken from the iterable only a few ahead, so that a large class need not fit into memory.
+    Tasks are taken from the iterable only one ahead: a large class need not fit into memory, and each task may build on
+    what came of those before.
 
     Raises:
         GraderError: nothing can be judged at all.
@@ -415,7 +416,7 @@ def judge_all(
         source = enumerate(tasks)
         more = True
         while more or running:
-            while more and len(running) < 2 * jobs:
+            while more and len(running) <= jobs:
                 place, task = next(source, (0, None))
                 if task is None:
                     more = False
