@@ -175,7 +175,7 @@ def _expect_as_known(answers: dict[str, KnownAnswer]) -> Verdict:
         answer = answers[result.id]
         row = next(row for row in report.rows if row.exercise.id == result.id)
         failed = [test for test in result.tests if test.status not in ("passed", "not_assessed")]
-        place = f"{result.id} ({_bank_name(result.lesson_id)}:{answer.line})"
+        place = _place(result, answer)
         if answer.message is None:
             row.right += 1
             row.right_accepted += not failed
@@ -199,12 +199,15 @@ def _expect_as_known(answers: dict[str, KnownAnswer]) -> Verdict:
 def _expect_examples(answers: dict[str, KnownAnswer]) -> Verdict:
     def verdict(result: ExerciseResult, report: CheckReport) -> None:
         answer = answers[result.id]
-        place = f"{result.id} ({_bank_name(result.lesson_id)}:{answer.line})"
         for test in result.tests:
             if test.status != "passed":
-                report.add(place, f"an example rejects right answer {answer.label!r}: {test.message}")
+                report.add(_place(result, answer), f"an example rejects right answer {answer.label!r}: {test.message}")
 
     return verdict
+
+
+def _place(result: ExerciseResult, answer: KnownAnswer) -> str:
+    return f"{result.id} ({_bank_name(result.lesson_id)}:{answer.line})"
 
 
 def _bank_name(lesson_id: str) -> str:

@@ -369,10 +369,11 @@ class WorkerObserver:
             answered = helper.call(lambda names: which_run(wanted), self.seconds)
             return frozenset(each.lesson_id for each, runs in zip(lessons, answered, strict=True) if runs is True)
         except (Unanswered, *NOT_OF_THIS_FORM):
-            alone = [self.which_run([lesson]) for lesson in lessons] if len(lessons) > 1 else []
-            return frozenset().union(*alone)
+            pass
         finally:
             helper.close()
+        alone = [self.which_run([lesson]) for lesson in lessons] if len(lessons) > 1 else []
+        return frozenset().union(*alone)
 
     def _reply(self, exercise: Exercise, lesson: LessonSource, packed: bytes, gpu: bool) -> Any:
         """The answer to a probe; asked twice if the first worker was killed, once for an exercise."""

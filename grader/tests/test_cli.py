@@ -366,7 +366,12 @@ def findings(tmp_path_factory):
 
 
 class TestCheckFindsWhatIsWrong:
-    """`grader check` on a course with faults: exit status 1, and the place of each. `make test` checks the real one."""
+    """`grader check` on a course with faults: exit status 1, and the place of each."""
+
+    def test_nothing_is_wrong(self, grader_here):
+        run = grader_here("check", "--quick", "-e", "hwc_to_chw")
+        assert run.returncode == 0, run.stdout
+        assert "No findings" in run.stdout
 
     @pytest.mark.parametrize(
         ("place", "finding"),

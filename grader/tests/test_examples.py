@@ -79,6 +79,7 @@ def test_a_wrong_answer_fails_an_example(old: str, new: str, said: list[str]) ->
     places = [text.find(part) for part in said]
     assert -1 not in places, text
     assert places == sorted(places)
+    assert "examples.py" not in text, "a learner's traceback begins with the example"
     assert set(namespace) == before, "the notebook's own variables"
 
 
